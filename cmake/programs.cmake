@@ -1,0 +1,1 @@
+# The programs: bin/tatara, and the runner that stands beside its libraries.

@@ -1,0 +1,44 @@
+// SQLite behind the door of db: a connection with its cache of prepared statements. Private to db/.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "db/db.h"
+
+namespace tatara::db {
+
+// The error for a result code of SQLite; `what` is what was tried.
+Error SqliteError(sqlite3* handle, int code, std::string_view what);
+
+// One connection; one thread at a time.
+class Connection {
+ public:
+  static Result<std::unique_ptr<Connection>> Open(const std::string& path, bool writable);
+  ~Connection();
+
+  Result<int64_t> Run(std::string_view sql, std::span<const Value> params, const RowFn* fn);
+  // Several statements without parameters (a migration).
+  Status Script(const std::string& sql);
+  // True while a transaction is open; SQLite ends one by itself after some errors (full disk).
+  bool InTransaction() const { return sqlite3_get_autocommit(handle_) == 0; }
+  int64_t TotalChanges() const { return sqlite3_total_changes64(handle_); }
+
+ private:
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+  using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
+
+  Result<Statement> Prepare(std::string_view sql);
+  Result<Statement> Take(std::string_view sql);
+  void GiveBack(std::string_view sql, Statement statement);
+
+  sqlite3* handle_ = nullptr;
+  std::unordered_map<std::string, Statement> idle_;
+};
+
+}  // namespace tatara::db
