@@ -219,6 +219,8 @@ std::string HostName() {
 
 std::string WorkingFolder() { return AbsolutePath("."); }
 
+bool IsTerminal(int fd) { return ::isatty(fd) == 1; }
+
 SignalWatcher::SignalWatcher() {
   sigset_t set;
   sigemptyset(&set);

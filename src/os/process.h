@@ -56,6 +56,7 @@ int ProcessId();
 int CpuCount();
 std::string HostName();
 std::string WorkingFolder();
+bool IsTerminal(int fd);
 
 // Blocks SIGINT and SIGTERM in all threads started afterwards and lets one thread wait for them.
 class SignalWatcher {
