@@ -89,7 +89,7 @@ class CategoricalBaseline {
 
  private:
   Counts counts_;
-  std::vector<int64_t> shares_;  // rows of each value, in order of first appearance
+  std::vector<int64_t> rows_of_value_;  // rows of each value, in order of first appearance
   std::unordered_map<std::string, size_t> index_;
 };
 
