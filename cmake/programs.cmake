@@ -1,1 +1,18 @@
 # The programs: bin/tatara, and the runner that stands beside its libraries.
+
+# Static and without the platform's libraries: it must start in a millisecond and run anywhere.
+add_executable(tatara-runner src/runner/runner_main.cc src/runner/protocol.cc)
+target_include_directories(tatara-runner PRIVATE src)
+target_link_options(tatara-runner PRIVATE -static)
+set_target_properties(tatara-runner PROPERTIES
+  RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/tatara)
+
+if(EXISTS ${PROJECT_SOURCE_DIR}/src/main.cc)
+  add_executable(tatara src/main.cc)
+  target_link_libraries(tatara PRIVATE cli)
+  add_dependencies(tatara tatara-runner)
+  set_target_properties(tatara PROPERTIES
+    INSTALL_RPATH "$ORIGIN/../lib/tatara")
+  install(TARGETS tatara RUNTIME DESTINATION bin)
+  install(TARGETS tatara-runner RUNTIME DESTINATION lib/tatara)
+endif()
