@@ -33,11 +33,9 @@ Status PrepareHome(const std::string& home) {
 }
 
 Status WriteServerRecord(const std::string& home, const ServerRecord& record) {
-  return os::WriteFile(os::JoinPath(home, "server.json"),
-                       Json::Of({{"url", record.url},
-                                 {"pid", record.pid},
-                                 {"command", record.command}})
-                           .Dump());
+  return os::WriteFile(
+      os::JoinPath(home, "server.json"),
+      Json::Of({{"url", record.url}, {"pid", record.pid}, {"command", record.command}}).Dump());
 }
 
 std::optional<ServerRecord> RunningServer(const std::string& home) {
@@ -58,7 +56,8 @@ Result<std::string> GetFact(db::Reader& reader, const std::string& name) {
 }
 
 Status SetFact(db::Tx& tx, const std::string& name, const std::string& value) {
-  TRY(tx.Exec("INSERT INTO home_facts (name, value) VALUES (?, ?) "
+  TRY(
+      tx.Exec("INSERT INTO home_facts (name, value) VALUES (?, ?) "
               "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
               {name, value}));
   return {};

@@ -1,0 +1,14 @@
+// The commands by noun; cli/commands.cc puts them into one table.
+#pragma once
+
+#include <vector>
+
+#include "cli/command.h"
+
+namespace tatara::cli {
+
+std::vector<Command>
+ServerCommands();                    // up, down, status, clock, doctor, version, help, completion
+std::vector<Command> JobCommands();  // submit, jobs, jobs show, jobs why, logs, cancel
+
+}  // namespace tatara::cli
