@@ -143,7 +143,7 @@ Result<Resolved> Resolve(db::Reader& reader, std::string_view uri);
 
 // What an MLmodel file says about an ONNX model.
 struct OnnxModel {
-  std::string path;  // of the .onnx file in the artifact store
+  std::string path;                 // of the .onnx file in the artifact store
   std::vector<std::string> inputs;  // the names of its signature's inputs, in order; may be empty
   std::string run_id;
 };

@@ -39,8 +39,7 @@ struct ModelSearchRequest {
   int64_t max_results = 50;
   std::string page_token;
 };
-Result<Page<LoggedModel>> SearchLoggedModels(db::Reader& reader,
-                                             const ModelSearchRequest& request);
+Result<Page<LoggedModel>> SearchLoggedModels(db::Reader& reader, const ModelSearchRequest& request);
 
 // Page tokens: opaque to clients; an offset inside. A bad one is kInvalid.
 Result<int64_t> ParsePageToken(std::string_view token);

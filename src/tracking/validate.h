@@ -38,7 +38,7 @@ Status CheckRunId(std::string_view id);
 Status CheckDataset(const DatasetInput& input);
 Status CheckLoggedModelName(std::string_view name);
 
-// An integer of the wire that is none: "Parameter 'version' must be an integer, got 'x'.".
-std::string NormalPath(std::string_view path);  // as Python's posixpath.normpath
+// As Python's posixpath.normpath.
+std::string NormalPath(std::string_view path);
 
 }  // namespace tatara::tracking

@@ -1,0 +1,260 @@
+// Metric points in and out.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <tuple>
+#include <unordered_map>
+
+#include "tracking/runs.h"
+#include "tracking/search.h"
+#include "tracking/sql.h"
+#include "tracking/store.h"
+
+namespace tatara::tracking {
+namespace {
+
+constexpr size_t kRowsPerInsert = 40;
+
+// A point as it is stored: NaN as 0 with a flag, infinities as the largest double.
+struct Point {
+  int64_t series = 0;
+  int64_t timestamp_ms = 0;
+  int64_t step = 0;
+  double value = 0;
+  bool is_nan = false;
+};
+
+Point ToPoint(const Metric& metric) {
+  Point point{.timestamp_ms = metric.timestamp_ms, .step = metric.step, .value = metric.value};
+  if (std::isnan(metric.value)) {
+    point.value = 0;
+    point.is_nan = true;
+  } else if (std::isinf(metric.value)) {
+    point.value = std::copysign(std::numeric_limits<double>::max(), metric.value);
+  }
+  return point;
+}
+
+bool IsLater(const Point& a, const Point& b) {
+  return std::tie(a.step, a.timestamp_ms, a.value) > std::tie(b.step, b.timestamp_ms, b.value);
+}
+
+// The number of the series of (run, key), its latest point brought up to date.
+Result<int64_t> UpsertSeries(db::Tx& tx, const RunRow& run, std::string_view key,
+                             const Point& latest, int64_t new_number) {
+  int64_t series = 0;
+  const auto take = [&](const db::Row& row) { series = row.Int(0); };
+  TRY(tx.Query(
+      "INSERT INTO metric_series (series, run_number, key, experiment_id, value, is_nan, step, "
+      "timestamp_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_number, key) DO UPDATE SET "
+      "value = excluded.value, is_nan = excluded.is_nan, step = excluded.step, "
+      "timestamp_ms = excluded.timestamp_ms WHERE (excluded.step, excluded.timestamp_ms, "
+      "excluded.value) > (metric_series.step, metric_series.timestamp_ms, metric_series.value) "
+      "RETURNING series",
+      {new_number, run.number, key, run.experiment_id, latest.value, latest.is_nan, latest.step,
+       latest.timestamp_ms},
+      take));
+  if (series == 0) {  // the stored point is the later one
+    TRY(tx.Query("SELECT series FROM metric_series WHERE run_number = ? AND key = ?",
+                 {run.number, key}, take));
+  }
+  return series;
+}
+
+std::string PointInsert(size_t rows) {
+  std::string sql = "INSERT INTO metric_points (series, timestamp_ms, step, value, is_nan) VALUES ";
+  for (size_t i = 0; i < rows; ++i) sql += i == 0 ? "(?, ?, ?, ?, ?)" : ", (?, ?, ?, ?, ?)";
+  return sql + " ON CONFLICT (series, timestamp_ms, step, value, is_nan) DO NOTHING";
+}
+
+Status InsertPoints(db::Tx& tx, std::span<const Point> points) {
+  std::vector<db::Value> values;
+  const auto insert = [&](std::string_view sql, std::span<const Point> some) -> Status {
+    values.clear();
+    for (const Point& point : some) {
+      values.insert(values.end(),
+                    {point.series, point.timestamp_ms, point.step, point.value, point.is_nan});
+    }
+    TRY(tx.ExecWith(sql, values));
+    return {};
+  };
+  if (points.size() >= kRowsPerInsert) {
+    const std::string many = PointInsert(kRowsPerInsert);
+    for (; points.size() >= kRowsPerInsert; points = points.subspan(kRowsPerInsert)) {
+      TRY(insert(many, points.first(kRowsPerInsert)));
+    }
+  }
+  const std::string one = PointInsert(1);
+  for (; !points.empty(); points = points.subspan(1)) TRY(insert(one, points.first(1)));
+  return {};
+}
+
+Result<std::optional<int64_t>> FindSeries(db::Reader& reader, std::string_view run_id,
+                                          std::string_view key) {
+  return reader.One(
+      "SELECT s.series FROM metric_series s JOIN runs r ON r.run_number = s.run_number "
+      "WHERE r.run_id = ? AND s.key = ?",
+      {run_id, key}, [](const db::Row& row) { return row.Int(0); });
+}
+
+Metric ToMetric(const db::Row& row, std::string_view key, std::string_view run_id) {
+  return {.key = std::string(key),
+          .value = row.Bool(3) ? std::numeric_limits<double>::quiet_NaN() : row.Double(2),
+          .timestamp_ms = row.Int(0),
+          .step = row.Int(1),
+          .run_id = std::string(run_id)};
+}
+
+struct SeriesOfRun {
+  std::string run_id;
+  int64_t series = 0;
+};
+
+Result<std::vector<SeriesOfRun>> SeriesOfRuns(db::Reader& reader, const BulkHistoryQuery& query) {
+  std::vector<std::string> ids = query.run_ids;
+  std::ranges::sort(ids);
+  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+  std::vector<SeriesOfRun> out;
+  for (const auto& id : ids) {
+    const auto series = TRY(FindSeries(reader, id, query.key));
+    if (series) out.push_back({id, *series});
+  }
+  return out;
+}
+
+// At most `count_max` of the steps, evenly spread, the last one among them.
+std::set<int64_t> Sample(const std::vector<int64_t>& steps, int64_t count_max) {
+  const auto count = static_cast<int64_t>(steps.size());
+  if (count <= count_max) return {steps.begin(), steps.end()};
+  std::set<int64_t> sampled;
+  for (int64_t i = 0; i < count_max; ++i) {
+    sampled.insert(steps[static_cast<size_t>(i * count / count_max)]);
+  }
+  sampled.insert(steps.back());
+  return sampled;
+}
+
+Result<std::set<int64_t>> SampledSteps(db::Reader& reader, const std::vector<SeriesOfRun>& all,
+                                       const BulkHistoryQuery& query) {
+  constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  std::set<int64_t> steps;
+  std::vector<int64_t> ends;
+  for (const auto& [run_id, series] : all) {
+    std::optional<int64_t> first;
+    int64_t last = 0;
+    TRY(
+        reader.Query("SELECT DISTINCT step FROM metric_points WHERE series = ? AND step >= ? AND "
+                     "step <= ? ORDER BY step",
+                     {series, query.start_step.value_or(kMin), query.end_step.value_or(kMax)},
+                     [&](const db::Row& row) {
+                       last = row.Int(0);
+                       if (!first) first = last;
+                       steps.insert(last);
+                     }));
+    if (first) ends.insert(ends.end(), {*first, last});
+  }
+  auto sampled = Sample({steps.begin(), steps.end()}, query.max_results);
+  sampled.insert(ends.begin(), ends.end());
+  return sampled;
+}
+
+Result<std::vector<Metric>> SampledHistory(db::Reader& reader, const std::vector<SeriesOfRun>& all,
+                                           const BulkHistoryQuery& query) {
+  const auto steps = TRY(SampledSteps(reader, all, query));
+  std::vector<Metric> out;
+  for (const auto& [run_id, series] : all) {
+    TRY(
+        reader.Query("SELECT timestamp_ms, step, value, is_nan FROM metric_points "
+                     "WHERE series = ? ORDER BY step, timestamp_ms, value",
+                     {series}, [&](const db::Row& row) {
+                       if (steps.contains(row.Int(1)))
+                         out.push_back(ToMetric(row, query.key, run_id));
+                     }));
+  }
+  return out;
+}
+
+}  // namespace
+
+Status InsertMetrics(db::Tx& tx, const RunRow& run, const std::vector<Metric>& metrics) {
+  if (metrics.empty()) return {};
+  std::unordered_map<std::string_view, size_t> numbers;  // key -> place in latest
+  std::vector<std::pair<std::string_view, Point>> latest;
+  std::vector<Point> points;
+  points.reserve(metrics.size());
+  for (const auto& metric : metrics) {
+    Point point = ToPoint(metric);
+    const auto [found, added] = numbers.emplace(metric.key, latest.size());
+    if (added) {
+      latest.emplace_back(metric.key, point);
+    } else if (IsLater(point, latest[found->second].second)) {
+      latest[found->second].second = point;
+    }
+    point.series = static_cast<int64_t>(found->second);
+    points.push_back(point);
+  }
+  int64_t next = TRY(tx.Count("SELECT COALESCE(MAX(series), 0) + 1 FROM metric_series", {}));
+  std::vector<int64_t> series;
+  for (const auto& [key, point] : latest) {
+    series.push_back(TRY(UpsertSeries(tx, run, key, point, next++)));
+  }
+  for (auto& point : points) point.series = series[static_cast<size_t>(point.series)];
+  return InsertPoints(tx, points);
+}
+
+Status InsertModelMetrics(db::Tx& tx, const RunId& run, const std::vector<Metric>& metrics) {
+  for (const auto& metric : metrics) {
+    if (metric.model_id.empty()) continue;
+    if (TRY(tx.Count("SELECT COUNT(*) FROM logged_models WHERE model_id = ?", {metric.model_id})) ==
+        0) {
+      return NotFound("Logged model with ID '" + metric.model_id + "' not found.");
+    }
+    TRY(
+        tx.Exec("INSERT INTO logged_model_metrics (model_id, key, timestamp_ms, step, run_id, "
+                "value, dataset_name, dataset_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (model_id, key, timestamp_ms, step, run_id) DO NOTHING",
+                {metric.model_id, metric.key, metric.timestamp_ms, metric.step, run,
+                 ToPoint(metric).value, metric.dataset_name, metric.dataset_digest}));
+  }
+  return {};
+}
+
+Result<Page<Metric>> MetricHistory(db::Reader& reader, const RunId& id, const HistoryQuery& query) {
+  const int64_t offset = TRY(ParsePageToken(query.page_token));
+  TRY(FindRun(reader, id.value));
+  Page<Metric> page;
+  const auto series = TRY(FindSeries(reader, id.value, query.key));
+  if (!series) return page;
+  const int64_t limit =
+      query.max_results ? *query.max_results : std::numeric_limits<int64_t>::max() - 1;
+  TRY(reader.Query(
+      "SELECT timestamp_ms, step, value, is_nan FROM metric_points WHERE series = ? "
+      "ORDER BY timestamp_ms, step, value LIMIT ? OFFSET ?",
+      {*series, limit + 1, offset},
+      [&](const db::Row& row) { page.items.push_back(ToMetric(row, query.key, "")); }));
+  if (static_cast<int64_t>(page.items.size()) > limit) {
+    page.items.pop_back();
+    page.next_token = MakePageToken(offset + limit);
+  }
+  return page;
+}
+
+Result<std::vector<Metric>> BulkHistory(db::Reader& reader, const BulkHistoryQuery& query) {
+  const auto all = TRY(SeriesOfRuns(reader, query));
+  if (query.sampled) return SampledHistory(reader, all, query);
+  std::vector<Metric> out;
+  for (const auto& [run_id, series] : all) {
+    const int64_t left = query.max_results - static_cast<int64_t>(out.size());
+    if (left <= 0) break;
+    TRY(
+        reader.Query("SELECT timestamp_ms, step, value, is_nan FROM metric_points "
+                     "WHERE series = ? ORDER BY timestamp_ms, step, value LIMIT ?",
+                     {series, left},
+                     [&](const db::Row& row) { out.push_back(ToMetric(row, query.key, run_id)); }));
+  }
+  return out;
+}
+
+}  // namespace tatara::tracking

@@ -1,0 +1,67 @@
+#include "tracking/sql.h"
+
+#include <algorithm>
+
+namespace tatara::tracking {
+
+SqlBuilder& SqlBuilder::AddTextCondition(std::string_view column, const Comparison& comparison) {
+  const std::string name(column);
+  if (IsListOperator(comparison.op)) {
+    return Add(name + " " + comparison.op + " ").BindList(comparison.list);
+  }
+  if (comparison.op == "ILIKE") {
+    return Add("lower(" + name + ") LIKE lower(?)").Bind(comparison.text);
+  }
+  return Add(name + " " + comparison.op + " ?").Bind(comparison.text);
+}
+
+Status CheckTextComparison(const Comparison& comparison, std::string_view what, bool lists) {
+  const bool list_operator = lists && IsListOperator(comparison.op);
+  if (!IsTextOperator(comparison.op) && !list_operator) {
+    return Invalid("Invalid comparator '" + comparison.op + "' for " + std::string(what) +
+                   ": not one of '=', '!=', 'LIKE', 'ILIKE'" + (lists ? ", 'IN', 'NOT IN'" : ""));
+  }
+  if (!list_operator && comparison.kind != Comparison::Value::kString) {
+    return Invalid("Expected a quoted string value for " + std::string(what) +
+                   " (e.g. 'my-value'). Got value " + comparison.text);
+  }
+  return {};
+}
+
+Status CheckNumericComparison(const Comparison& comparison, std::string_view what) {
+  if (!IsNumericOperator(comparison.op)) {
+    return Invalid("Invalid comparator '" + comparison.op + "' for " + std::string(what) +
+                   ": not one of '=', '!=', '<', '<=', '>', '>='");
+  }
+  if (!comparison.IsNumber()) {
+    return Invalid("Expected numeric value type for " + std::string(what) + ". Found " +
+                   comparison.text);
+  }
+  return {};
+}
+
+Result<Entity> ParseEntity(std::string_view written) {
+  static constexpr std::pair<std::string_view, Entity> kNames[] = {
+      {"", Entity::kAttribute},
+      {"attribute", Entity::kAttribute},
+      {"attributes", Entity::kAttribute},
+      {"attr", Entity::kAttribute},
+      {"run", Entity::kAttribute},
+      {"metric", Entity::kMetric},
+      {"metrics", Entity::kMetric},
+      {"param", Entity::kParam},
+      {"params", Entity::kParam},
+      {"parameter", Entity::kParam},
+      {"parameters", Entity::kParam},
+      {"tag", Entity::kTag},
+      {"tags", Entity::kTag},
+      {"dataset", Entity::kDataset},
+      {"datasets", Entity::kDataset}};
+  for (const auto& [name, entity] : kNames) {
+    if (name == written) return entity;
+  }
+  return Invalid("Invalid entity type '" + std::string(written) +
+                 "'. Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']");
+}
+
+}  // namespace tatara::tracking

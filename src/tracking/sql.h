@@ -1,0 +1,121 @@
+// Inside tracking and registry: pieces of SQL that several queries share.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "db/db.h"
+#include "tracking/filter.h"
+#include "tracking/types.h"
+
+namespace tatara::tracking {
+
+// A statement that is built at run time, with its parameters. Texts are copied in, since db::Value
+// only borrows them. Move-only.
+class SqlBuilder {
+ public:
+  SqlBuilder() = default;
+  SqlBuilder(SqlBuilder&&) = default;
+  SqlBuilder& operator=(SqlBuilder&&) = default;
+
+  SqlBuilder& Add(std::string_view sql) {
+    sql_ += sql;
+    return *this;
+  }
+  SqlBuilder& Bind(std::string_view text) {
+    texts_.emplace_back(text);
+    values_.push_back(db::Value(std::string_view(texts_.back())));
+    return *this;
+  }
+  SqlBuilder& Bind(int64_t number) {
+    values_.push_back(db::Value(number));
+    return *this;
+  }
+  SqlBuilder& Bind(double number) {
+    values_.push_back(db::Value(number));
+    return *this;
+  }
+  // Text and values of another one behind these.
+  SqlBuilder& Append(SqlBuilder other) {
+    sql_ += other.sql_;
+    size_t text = 0;
+    for (const auto& value : other.values_) {
+      if (std::holds_alternative<std::string_view>(value.get())) {
+        Bind(other.texts_[text++]);
+      } else {
+        values_.push_back(value);
+      }
+    }
+    return *this;
+  }
+  // "(?, ?, ?)" with its values.
+  template <class List>
+  SqlBuilder& BindList(const List& list) {
+    sql_ += '(';
+    for (const auto& item : list) {
+      if (sql_.back() == '?') sql_ += ", ";
+      sql_ += '?';
+      Bind(item);
+    }
+    sql_ += ')';
+    return *this;
+  }
+  // "column OP ?" for a text column, by MLflow's operators: LIKE heeds case, ILIKE does not.
+  // The comparison's operator and value must fit (kString, or kList for IN).
+  SqlBuilder& AddTextCondition(std::string_view column, const Comparison& comparison);
+
+  Status Query(db::Reader& reader, const db::RowFn& fn) const {
+    return reader.QueryWith(sql_, values_, fn);
+  }
+  const std::string& sql() const { return sql_; }
+
+ private:
+  std::string sql_;
+  std::vector<db::Value> values_;
+  std::deque<std::string> texts_;
+};
+
+// Runs `head (?, ?, ... ?) tail` over the ids in chunks of one size, so that the text of the
+// statement is always the same and stays prepared; the last chunk repeats its last id.
+template <class Id, class Fn>
+Status QueryInChunks(db::Reader& reader, std::string_view head, const std::vector<Id>& ids,
+                     std::string_view tail, Fn&& fn) {
+  constexpr size_t kChunk = 64;
+  if (ids.empty()) return {};
+  std::string sql(head);
+  sql += "(?";
+  for (size_t i = 1; i < kChunk; ++i) sql += ", ?";
+  sql += ')';
+  sql += tail;
+  for (size_t begin = 0; begin < ids.size(); begin += kChunk) {
+    std::vector<db::Value> values;
+    values.reserve(kChunk);
+    for (size_t i = 0; i < kChunk; ++i) {
+      values.push_back(db::Value(ids[std::min(begin + i, ids.size() - 1)]));
+    }
+    TRY(reader.QueryWith(sql, values, fn));
+  }
+  return {};
+}
+
+inline bool IsTextOperator(std::string_view op) {
+  return op == "=" || op == "!=" || op == "LIKE" || op == "ILIKE";
+}
+inline bool IsListOperator(std::string_view op) { return op == "IN" || op == "NOT IN"; }
+inline bool IsNumericOperator(std::string_view op) {
+  return op == "=" || op == "!=" || op == "<" || op == "<=" || op == ">" || op == ">=";
+}
+
+// What a comparison of texts must be: a text operator with a quoted string, or, where lists are
+// allowed, IN with a list. The message names `what`.
+Status CheckTextComparison(const Comparison& comparison, std::string_view what, bool lists);
+// A numeric operator with a number.
+Status CheckNumericComparison(const Comparison& comparison, std::string_view what);
+
+// "tag(s)", "attr(ibute(s))"/"run", ... or empty: the one name of an entity's kind.
+enum class Entity { kAttribute, kMetric, kParam, kTag, kDataset };
+Result<Entity> ParseEntity(std::string_view written);
+
+}  // namespace tatara::tracking
