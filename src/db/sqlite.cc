@@ -85,9 +85,10 @@ Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path, bo
   sqlite3_busy_timeout(connection->handle_, 10'000);
   TRY(connection->Script(writable ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
                                     "PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=4000; "
-                                    "PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY"
+                                    "PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY; "
+                                    "PRAGMA case_sensitive_like=ON"
                                   : "PRAGMA query_only=ON; PRAGMA cache_size=-4000; "
-                                    "PRAGMA temp_store=MEMORY"));
+                                    "PRAGMA temp_store=MEMORY; PRAGMA case_sensitive_like=ON"));
   return connection;
 }
 
