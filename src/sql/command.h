@@ -37,10 +37,10 @@ struct SqlCommand {
   std::vector<NamedPath> sources;                               // each becomes a view
   std::vector<NamedSql> views;
   std::vector<NamedTable> tables;
-  std::vector<std::string> files_of_views;  // folders that `views` read, outside `folder`
-  std::string output;                       // a file to be written; empty: the rows come back
-  int64_t rows_max = 0;                     // more is kExhausted; 0: no limit
-  int64_t rows_kept = 0;                    // only so many come back, all are counted; 0: all
+  std::vector<std::string> view_folders;  // what `views` read outside `folder`
+  std::string output;                     // a file to be written; empty: the rows come back
+  int64_t rows_max = 0;                   // more is kExhausted; 0: no limit
+  int64_t rows_kept = 0;                  // only so many come back, all are counted; 0: all
   int64_t memory_bytes = 0;
   Duration timeout{0};
   // Called with the running engine, so that another thread can Interrupt it or ask its Progress;

@@ -15,7 +15,7 @@
 
 namespace tatara::sql {
 
-enum class StatementKind { kReads, kChanges, kSeveral };
+enum class StatementKind { kReads, kExplains, kChanges, kSeveral };
 
 // The rows of one query, piece by piece.
 class Cursor {
@@ -26,6 +26,7 @@ class Cursor {
   virtual Result<bool> Next(Table& chunk) = 0;
 };
 
+// An error of DuckDB's own comes as kInternal with its words; Engine gives it its code.
 class Driver {
  public:
   virtual ~Driver() = default;
@@ -49,8 +50,9 @@ struct DriverSetting {
   std::string value;
 };
 
-// The one exported function, "tatara_open_duckdb": opens a database in memory with `settings`.
-using OpenDriver = Result<std::unique_ptr<Driver>> (*)(const std::vector<DriverSetting>& settings);
+// The one exported function: opens a database in memory with `settings`. The answer is the caller's
+// to delete (a pointer, since C cannot return a class).
+using OpenDriver = Result<std::unique_ptr<Driver>>* (*)(const std::vector<DriverSetting>& settings);
 inline constexpr const char* kOpenDriverName = "tatara_open_duckdb";
 
 }  // namespace tatara::sql

@@ -43,6 +43,7 @@ struct EngineOptions {
   bool sandbox = false;
   std::vector<std::string> folders;
   std::vector<std::string> files;
+  std::vector<std::string> outputs;  // what Write may make
   // s3:// and https:// through httpfs, with the credentials of the environment. In a sandbox only
   // below the URLs named in `folders`.
   bool remote = false;
@@ -112,13 +113,14 @@ class Engine {
   std::optional<double> Progress();
 
  private:
-  explicit Engine(std::unique_ptr<Driver> driver);
+  Engine(std::unique_ptr<Driver> driver, int64_t memory_bytes);
   template <class Work>
-  auto Limited(const Limits& limits, Work work) -> decltype(work());
+  auto Run(const Query& query, Work work) -> decltype(work());
   Result<int64_t> WriteThrough(const std::string& path,
                                const std::function<Result<int64_t>(const std::string&)>& copy);
 
   std::unique_ptr<Driver> driver_;
+  int64_t memory_bytes_;
 };
 
 // Rows that the engine holds. Immutable; any thread may read, while its Engine lives.

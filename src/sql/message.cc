@@ -1,0 +1,96 @@
+#include "sql/message.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "base/strings.h"
+
+namespace tatara::sql {
+namespace {
+
+struct Kind {
+  std::string_view prefix;
+  Code code;
+};
+
+constexpr Kind kKinds[] = {
+    {"Out of Memory Error: ", Code::kExhausted}, {"INTERRUPT Error: ", Code::kCancelled},
+    {"Permission Error: ", Code::kDenied},       {"HTTP Error: ", Code::kUnavailable},
+    {"Connection Error: ", Code::kUnavailable},  {"Missing Extension Error: ", Code::kUnavailable},
+    {"INTERNAL Error: ", Code::kInternal},       {"FATAL Error: ", Code::kInternal},
+};
+
+bool Has(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+Code CodeOf(std::string_view message) {
+  for (const Kind& kind : kKinds) {
+    if (message.starts_with(kind.prefix)) return kind.code;
+  }
+  if (Has(message, "requires the extension httpfs")) return Code::kUnavailable;
+  if (!message.starts_with("IO Error: ")) return Code::kInvalid;
+  if (Has(message, "No files found") || Has(message, "No such file")) return Code::kNotFound;
+  if (Has(message, "No space left")) return Code::kExhausted;
+  if (Has(message, "Permission denied")) return Code::kDenied;
+  if (Has(message, "connection") || Has(message, "HTTP")) return Code::kUnavailable;
+  return Code::kInvalid;
+}
+
+std::string_view LineOf(std::string_view text, int number) {
+  for (int line = 1; line < number; ++line) {
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+// "line 1, column 8: " from the excerpt that DuckDB draws; "" without one.
+std::string Position(std::string_view excerpt, std::string_view query) {
+  constexpr std::string_view kWord = "LINE ";
+  if (!excerpt.starts_with(kWord)) return "";
+  int line = 0;
+  const char* begin = excerpt.data() + kWord.size();
+  const auto [end, error] = std::from_chars(begin, excerpt.data() + excerpt.size(), line);
+  if (error != std::errc() || line < 1) return "";
+  const std::string where = "line " + std::to_string(line);
+  const size_t shown_at = static_cast<size_t>(end - excerpt.data()) + 2;  // after ": "
+  const size_t shown_end = excerpt.find('\n');
+  if (shown_end == std::string_view::npos || shown_at > shown_end) return where + ": ";
+  const size_t caret = excerpt.find('^', shown_end);
+  if (caret == std::string_view::npos) return where + ": ";
+  size_t offset = caret - shown_end - 1;
+  if (offset < shown_at) return where + ": ";
+  offset -= shown_at;
+  // A long line is shown in part, "..." at its cut ends.
+  std::string_view shown = excerpt.substr(shown_at, shown_end - shown_at);
+  if (shown.starts_with("...") && offset >= 3) {
+    shown.remove_prefix(3);
+    offset -= 3;
+  }
+  if (shown.ends_with("...")) shown.remove_suffix(3);
+  const size_t at = LineOf(query, line).find(shown);
+  if (at == std::string_view::npos) return where + ": ";
+  return where + ", column " + std::to_string(at + offset + 1) + ": ";
+}
+
+}  // namespace
+
+Error ErrorOfMessage(std::string_view message, std::string_view query) {
+  const Code code = CodeOf(message);
+  if (Has(message, "requires the extension httpfs")) {
+    return {code, "s3:// and https:// need httpfs.duckdb_extension beside the libraries of tatara"};
+  }
+  const size_t excerpt_at = message.find("LINE ");
+  const bool has_excerpt =
+      excerpt_at != std::string_view::npos && excerpt_at > 0 && message[excerpt_at - 1] == '\n';
+  const std::string_view text = Trim(message.substr(0, has_excerpt ? excerpt_at : message.npos));
+  const std::string where = has_excerpt ? Position(message.substr(excerpt_at), query) : "";
+  std::string flat = ReplaceAll(text, "\n\n", "\n");
+  flat = ReplaceAll(flat, "\n", "; ");
+  return {code, where + flat};
+}
+
+}  // namespace tatara::sql
