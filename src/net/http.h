@@ -14,7 +14,7 @@
 namespace tatara::net {
 
 enum class Verb { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions };
-std::string_view VerbName(Verb verb);
+std::string_view VerbName(Verb verb);  // "GET"
 
 using Header = std::pair<std::string, std::string>;
 
@@ -25,12 +25,19 @@ class ByteSource {
   // Fills up to buffer.size() bytes and says how many; 0 is the end. May block: call it from a
   // work thread only. After an error or the end it is not called again.
   virtual Result<size_t> Read(std::span<char> buffer) = 0;
+  // Whether Read may wait long for bytes that do not exist yet (the follower of a log). Such a
+  // source of an answer is read on one of few threads kept for that (ServerOptions), and must have
+  // a Cancel.
+  virtual bool MayWait() const { return false; }
+  // Called from another thread when nobody wants the bytes any more: makes a Read that waits return
+  // soon, and every later one at once.
+  virtual void Cancel() {}
 };
 
 struct Request {
   Verb verb = Verb::kGet;
-  std::string path;   // percent-decoded, begins with '/', no '.' or '..' segments, no NUL
-  std::string query;  // raw, without '?'
+  std::string path;             // percent-decoded, begins with '/', no '.' or '..' segments, no NUL
+  std::string query;            // raw, without '?'
   std::vector<Header> headers;  // names in lower case
   std::string body;             // whole, already un-gzipped; empty for streamed routes
   std::unique_ptr<ByteSource> stream;  // streamed routes only: the body as it arrives

@@ -67,7 +67,7 @@ class Router {
   void Add(std::vector<Route> routes);
 
   struct Match {
-    const Route* route = nullptr;  // null: 404 or 405
+    const Route* route = nullptr;      // null: 404 or 405
     std::vector<std::string> allowed;  // verbs of this path, when only the verb is wrong
     std::vector<std::pair<std::string, std::string>> parameters;
   };

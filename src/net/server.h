@@ -7,12 +7,16 @@
 // Ambiguous requests (both Content-Length and Transfer-Encoding, doubled or lying lengths, bare CR,
 // obsolete folding, ...) get a 4xx and the connection is closed.
 //
-// Threads: one net thread runs all connections; handlers run on the work pool except inline ones.
-// Start, Stop and the getters may be called from any thread. Stop drains: the listener closes,
-// requests under way are finished until the deadline, then connections are cut.
+// Threads: one net thread runs all connections. Buffered handlers, and the reads of streamed
+// answers, run on the work pool; streamed handlers and sources that MayWait run on threads of their
+// own (made when first needed), so that slow clients cannot take the work pool. Router, pool and
+// what the guard uses must outlive the server. Start, Stop and the getters may be called from any
+// thread. Stop drains: the listener closes, requests under way are finished until the deadline,
+// then connections are cut.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,10 +35,13 @@ struct ServerOptions {
   int port = 7700;  // 0: the system picks a free one
   size_t head_max = 64 * 1024;
   size_t headers_max = 100;
-  int64_t body_max = 64LL << 20;        // buffered and inline routes, after unpacking
-  int64_t stream_max = 1LL << 40;       // streamed routes
+  int64_t body_max = 64LL << 20;   // buffered and inline routes, after unpacking
+  int64_t stream_max = 1LL << 40;  // streamed routes
+  size_t bodies_max = 1ULL << 30;  // of all buffered bodies under way; beyond it: 503
   size_t connections_max = 4096;
   size_t requests_in_flight_max = 1024;  // beyond it: 503 with Retry-After, before the body is read
+  size_t uploads_max = 32;    // streamed requests that run at one time; more wait their turn
+  size_t followers_max = 64;  // answers whose source MayWait; more get 503 with Retry-After
   std::chrono::milliseconds head_timeout{10'000};
   std::chrono::milliseconds request_timeout{60'000};
   std::chrono::milliseconds idle_timeout{120'000};
