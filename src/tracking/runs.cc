@@ -288,6 +288,20 @@ Status DeleteTag(db::Tx& tx, const RunId& id, std::string_view key) {
   return {};
 }
 
+Status AppendModelHistory(db::Tx& tx, const RunId& id, const Json& entry) {
+  constexpr std::string_view kHistoryTag = "mlflow.log-model.history";
+  const RunRow run = TRY(FindActiveRun(tx, id.value));
+  const auto before =
+      TRY(tx.One("SELECT value FROM run_tags WHERE run_number = ? AND key = ?",
+                 {run.number, kHistoryTag}, [](const db::Row& row) { return row.Text(0); }));
+  Json history = Json::MakeArray();
+  if (auto parsed = ParseJson(before.value_or("[]")); parsed && parsed->IsArray()) {
+    history = *std::move(parsed);
+  }
+  history.Append(entry);
+  return SetTags(tx, run, {{std::string(kHistoryTag), history.Dump()}});
+}
+
 Result<Run> GetRun(db::Reader& reader, const RunId& id) {
   return OneRun(reader, TRY(FindRun(reader, id.value)).number);
 }

@@ -6,6 +6,7 @@
 // one transaction: all or nothing.
 #pragma once
 
+#include "base/json.h"
 #include "db/db.h"
 #include "tracking/types.h"
 
@@ -48,6 +49,9 @@ Status LogParam(db::Tx& tx, const RunId& id, KeyValue param);
 // Setting mlflow.runName renames the run.
 Status SetTag(db::Tx& tx, const RunId& id, KeyValue tag);
 Status DeleteTag(db::Tx& tx, const RunId& id, std::string_view key);
+
+// Appends to the run's tag mlflow.log-model.history, a JSON list (clients before 3.0).
+Status AppendModelHistory(db::Tx& tx, const RunId& id, const Json& entry);
 
 struct RunInputs {
   std::vector<DatasetInput> datasets;
