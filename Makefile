@@ -1,0 +1,46 @@
+# Every target sets up what it needs first. See CONTRIBUTING.md.
+PREFIX ?= /usr/local
+BUILD ?= build/release
+PRESET ?= release
+
+.PHONY: all setup demo check check-deep bench install test tidy format clean
+
+all: setup
+	@cmake --preset $(PRESET) > build/cmake.log 2>&1 || { cat build/cmake.log; exit 1; }
+	@cmake --build $(BUILD)
+
+setup:
+	@tools/setup.sh build
+
+demo:
+	@tools/setup.sh demo
+	@$(MAKE) --no-print-directory all
+	@build/venv/bin/python tools/demo.py --tatara $(BUILD)/bin/tatara $(if $(END),--end $(END)) $(if $(KEEP),--keep)
+
+check:
+	@tools/setup.sh check
+	@$(MAKE) --no-print-directory all
+	@python3 tools/check.py --build $(BUILD)
+
+check-deep:
+	@tools/setup.sh check
+	@$(MAKE) --no-print-directory all
+	@python3 tools/check.py --build $(BUILD) --deep
+
+bench:
+	@tools/setup.sh check
+	@$(MAKE) --no-print-directory all
+	@build/venv-check/bin/python bench/bench.py --build $(BUILD)
+
+install: all
+	@cmake --install $(BUILD) --prefix $(PREFIX) > build/install.log || { cat build/install.log; exit 1; }
+	@echo "installed $(PREFIX)/bin/tatara"
+
+tidy:
+	@tools/tidy
+
+format:
+	@git ls-files '*.cc' '*.h' | xargs clang-format-19 -i
+
+clean:
+	@rm -rf build/release build/debug build/asan build/tsan
