@@ -1,9 +1,5 @@
 #include "net/connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <cstring>
@@ -19,17 +15,6 @@ constexpr size_t kInputMax = 64 * 1024;
 constexpr std::chrono::milliseconds kLingerTime{3000};
 constexpr std::chrono::milliseconds kLingerTimeDraining{100};
 
-// A peer that is gone without a word (a follower's client that was cut off) is noticed within about
-// a minute and a half, also when there is nothing to send.
-void SetSocketOptions(int socket) {
-  const int on = 1, idle = 30, interval = 15, count = 4;
-  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-}
-
 }  // namespace
 
 Connection::Connection(Core& core, uint64_t id, boost::asio::ip::tcp::socket socket,
@@ -40,11 +25,7 @@ Connection::Connection(Core& core, uint64_t id, boost::asio::ip::tcp::socket soc
       peer_(std::move(peer)),
       phase_since_(core.now),
       active_since_(core.now),
-      wrote_since_(core.now) {
-  boost::system::error_code ignored;
-  socket_.non_blocking(true, ignored);
-  SetSocketOptions(socket_.native_handle());
-}
+      wrote_since_(core.now) {}
 
 Connection::~Connection() = default;
 
@@ -225,6 +206,10 @@ void Connection::Sweep() {
 
 void Connection::Drain() {
   if (closed_) return;
+  // A follower would go on for as long as its log: it ends now, as if the log had.
+  for (Exchange& exchange : exchanges_) {
+    if (exchange.stream && exchange.stream->waits) exchange.stream->source->Cancel();
+  }
   const bool idle = phase_ == Phase::kHead && in_begin_ == in_end_;
   if (!exchanges_.empty()) {
     exchanges_.back().keep_alive = false;

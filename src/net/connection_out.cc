@@ -86,6 +86,7 @@ bool Connection::BeginStream(Exchange& exchange) {
   std::unique_ptr<ByteSource> source = std::move(exchange.response.stream);
   if (source->MayWait() && *core_.followers >= core_.options.followers_max) return false;
   exchange.stream = std::make_shared<AnswerStream>(std::move(source), core_.followers);
+  if (core_.draining && exchange.stream->waits) exchange.stream->source->Cancel();
   return true;
 }
 

@@ -29,8 +29,9 @@ class ByteSource {
   // source of an answer is read on one of few threads kept for that (ServerOptions), and must have
   // a Cancel.
   virtual bool MayWait() const { return false; }
-  // Called from another thread when nobody wants the bytes any more: makes a Read that waits return
-  // soon, and every later one at once.
+  // Called from another thread, perhaps more than once, when nobody wants the bytes any more or the
+  // server stops: makes a Read that waits return soon, and every later one at once. An end (0)
+  // tells the client that this was all.
   virtual void Cancel() {}
 };
 

@@ -1,5 +1,10 @@
 #include "net/server.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -34,6 +39,20 @@ std::string PeerName(const tcp::socket& socket) {
   const std::string address = peer.address().to_string();
   const std::string host = peer.address().is_v6() ? "[" + address + "]" : address;
   return host + ":" + std::to_string(peer.port());
+}
+
+// A peer that is gone without a word (a follower's client that was cut off) is noticed within about
+// a minute and a half, also when there is nothing to send.
+void Prepare(tcp::socket& accepted) {
+  boost::system::error_code ignored;
+  accepted.non_blocking(true, ignored);
+  const int socket = accepted.native_handle();
+  const int on = 1, idle = 30, interval = 15, count = 4;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 }
 
 }  // namespace
@@ -135,6 +154,7 @@ void HttpServer::Impl::Accepted(tcp::socket socket) {
   const size_t open = core_.connections.size();
   if (open >= core_.options.connections_max + kRefusedMax) return;
   const uint64_t id = next_connection_++;
+  Prepare(socket);
   std::string peer = PeerName(socket);
   auto connection = std::make_shared<Connection>(core_, id, std::move(socket), std::move(peer));
   core_.connections.emplace(id, connection);

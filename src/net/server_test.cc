@@ -698,8 +698,23 @@ TEST_F(ServerTest, Followers_LeaveThePoolFreeAndAreBounded) {
   }
   EXPECT_EQ(Ask(Get("/hello")).status, 200);
   EXPECT_EQ(Ask(Get("/follow")).status, 503);
-  server_->Stop(milliseconds(50));
+  os::Stopwatch stopwatch;
+  server_->Stop(milliseconds(20'000));
+  EXPECT_LT(stopwatch.Elapsed(), milliseconds(10'000));
   EXPECT_EQ(cancelled_, 6);
+  EXPECT_TRUE(followers[0].ReadToEnd().ends_with("1\r\n!\r\n0\r\n\r\n"));
+}
+
+TEST_F(ServerTest, FollowerWhoseClientIsGone_IsCancelled) {
+  Start();
+  Wire wire = Connect();
+  wire.Send(Get("/follow"));
+  EXPECT_TRUE(wire.ReadUntil("!"));
+  wire.Reset();
+  os::Stopwatch stopwatch;
+  while (cancelled_ == 0 && stopwatch.Elapsed() < std::chrono::seconds(10)) {
+  }
+  EXPECT_EQ(cancelled_, 1);
 }
 
 TEST_F(ServerTest, Stop_FinishesWhatIsUnderWay) {

@@ -38,6 +38,12 @@ class Wire {
   void Close() {
     if (socket_ >= 0) ::close(std::exchange(socket_, -1));
   }
+  // Closes with a reset, as a killed machine's stack would.
+  void Reset() {
+    const linger now{1, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    Close();
+  }
   void HalfClose() { ::shutdown(socket_, SHUT_WR); }
   // False when the server has hung up.
   bool Send(std::string_view bytes) {
