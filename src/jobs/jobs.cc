@@ -236,6 +236,7 @@ Snapshot Jobs::MakeSnapshot() const {
   Snapshot snapshot;
   snapshot.queues = options_.queues;
   for (const auto& [id, entry] : entries_) {
+    if (IsFinal(entry->plan.state)) continue;  // ended in this round, not yet written
     const bool waits = entry->plan.state < State::kStarting;
     if (waits && options_.may_start && !options_.may_start(id, entry->owner)) continue;
     snapshot.jobs.push_back(entry->plan);

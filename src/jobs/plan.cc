@@ -111,7 +111,7 @@ std::vector<Action> Plan(const Snapshot& snapshot) {
 
 std::string WhyWaiting(const Snapshot& snapshot, const JobId& id) {
   const auto found = std::ranges::find(snapshot.jobs, id, &PlannedJob::id);
-  if (found == snapshot.jobs.end()) return "it has ended";
+  if (found == snapshot.jobs.end()) return "no server runs here that could tell";
   const PlannedJob& job = *found;
   if (Holds(job)) return job.cancel ? "it is being cancelled" : "it runs";
   if (job.cancel) return "it is being cancelled";

@@ -1,6 +1,7 @@
 #include "os/process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,6 +67,8 @@ bool Redirect(const std::string& path, int fd, int flags) {
     ::_exit(127);
   };
   if (options.new_session) ::setsid();
+  // Sockets and files of the server are nobody else's; the report pipe closes at exec too.
+  ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

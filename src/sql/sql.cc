@@ -332,17 +332,24 @@ Result<FileFormat> FormatOf(std::string_view path) {
   return Invalid("'" + std::string(path) + "' must end in .parquet or .csv");
 }
 
-Result<std::string> ScanOf(std::string_view path, ScanOptions options) {
+Result<std::string> ScanOf(std::string_view path, const ScanOptions& options) {
   const FileFormat format = TRY(FormatOf(path));
   const bool several = path.find('*') != std::string_view::npos;
   const std::string files = several ? ", union_by_name=true" : "";
   if (format == FileFormat::kParquet) {
     return "read_parquet(" + QuoteText(path) + ", hive_partitioning=false" + files + ")";
   }
+  std::string types = options.all_text ? ", all_varchar=true" : ", sample_size=-1";
+  std::string separator = ", types={";
+  for (const std::string& column : options.texts) {
+    types += separator + QuoteText(column) + ": 'VARCHAR'";
+    separator = ", ";
+  }
+  if (!options.texts.empty()) types += "}";
   return "read_csv(" + QuoteText(path) +
          ", header=true, delim=',', quote='\"', escape='\"', comment='', nullstr='', "
          "allow_quoted_nulls=false, hive_partitioning=false" +
-         (options.all_text ? ", all_varchar=true" : ", sample_size=-1") + files + ")";
+         types + files + ")";
 }
 
 }  // namespace tatara::sql

@@ -143,8 +143,9 @@ Result<FileFormat> FormatOf(std::string_view path);
 // "read_parquet('path')" or "read_csv('path', ...)" with the project's rules for CSV: a header,
 // commas, an empty unquoted field is null and a quoted one is "". `path` may hold '*'.
 struct ScanOptions {
-  bool all_text = false;  // CSV: no types
+  bool all_text = false;           // CSV: no types
+  std::vector<std::string> texts;  // CSV: these columns without type
 };
-Result<std::string> ScanOf(std::string_view path, ScanOptions options = {});
+Result<std::string> ScanOf(std::string_view path, const ScanOptions& options = {});
 
 }  // namespace tatara::sql
