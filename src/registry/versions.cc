@@ -163,6 +163,21 @@ Status ArchiveOthers(db::Tx& tx, std::string_view name, int64_t version, std::st
   return {};
 }
 
+// A logged model knows the versions that were made of it by a tag, as upstream's does.
+Status NoteVersionOnModel(db::Tx& tx, std::string_view model_id, std::string_view name,
+                          int64_t version) {
+  constexpr std::string_view kVersionsTag = "mlflow.modelVersions";
+  const auto model = TRY(tracking::GetLoggedModel(tx, model_id));
+  Json versions = Json::MakeArray();
+  for (const auto& tag : model.tags) {
+    if (tag.key != kVersionsTag) continue;
+    auto parsed = ParseJson(tag.value);
+    if (parsed && parsed->IsArray()) versions = *std::move(parsed);
+  }
+  versions.Append(Json::Of({{"name", name}, {"version", version}}));
+  return tracking::SetModelTags(tx, model_id, {{std::string(kVersionsTag), versions.Dump()}});
+}
+
 }  // namespace
 
 Version VersionFromRow(const db::Row& row) {
@@ -222,6 +237,9 @@ Result<Version> CreateVersion(db::Tx& tx, const NewVersion& wanted, Time now) {
                source.storage_location, source.run_id, wanted.run_link, source.model_id, event}));
   for (const auto& tag : wanted.tags) TRY(SetVersionTag(tx, wanted.name, number, tag));
   TRY(TouchModel(tx, wanted.name, now));
+  if (!source.model_id.empty() && !IsPrompt(wanted)) {
+    TRY(NoteVersionOnModel(tx, source.model_id, wanted.name, number));
+  }
   return GetVersion(tx, wanted.name, number);
 }
 

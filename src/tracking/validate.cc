@@ -156,8 +156,8 @@ Status CheckDataset(const DatasetInput& input) {
 
 Status CheckLoggedModelName(std::string_view name) {
   if (name.find_first_of("/:.%\"'") != std::string_view::npos) {
-    return Invalid("Invalid model name (" + std::string(name) +
-                   ") provided. Model name must be a non-empty string and cannot contain the "
+    return Invalid("Invalid model name ('" + std::string(name) +
+                   "') provided. Model name must be a non-empty string and cannot contain the "
                    "following characters: ('/', ':', '.', '%', '\"', \"'\")");
   }
   return {};
