@@ -68,7 +68,7 @@ CREATE TABLE metric_series (
   timestamp_ms BIGINT NOT NULL,
   UNIQUE (run_number, key)
 );
-CREATE INDEX metric_series_by_value ON metric_series (experiment_id, key, value, run_number);
+CREATE INDEX metric_series_by_value ON metric_series (experiment_id, key, value, is_nan, run_number);
 
 -- The key is the whole row: an exact repeat is the same point. In the order of a history.
 CREATE TABLE metric_points (

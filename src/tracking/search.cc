@@ -93,6 +93,15 @@ Status AddMetric(SqlBuilder& sql, const Comparison& comparison,
   return {};
 }
 
+// value = text, in the form that the index over the value's head serves. For a text shorter than
+// the head the head's equality is the value's; else both are asked, the second so that SQLite
+// cannot put the constant into the head's expression and lose the index.
+void AddEquality(SqlBuilder& sql, const std::string& text) {
+  constexpr size_t kHeadCharacters = 120;
+  sql.Add("substr(value, 1, 120) = substr(?, 1, 120)").Bind(text);
+  if (text.size() >= kHeadCharacters) sql.Add(" AND value || '' = ?").Bind(text);
+}
+
 Status AddKeyValue(SqlBuilder& sql, const Comparison& comparison, std::string_view table,
                    const std::vector<int64_t>& experiments) {
   const std::string name(table);
@@ -109,9 +118,11 @@ Status AddKeyValue(SqlBuilder& sql, const Comparison& comparison, std::string_vi
       .Add(" AND key = ? AND ")
       .Bind(comparison.key);
   if (comparison.op == "=") {
-    sql.Add("substr(value, 1, 120) = substr(?, 1, 120) AND ").Bind(comparison.text);
+    AddEquality(sql, comparison.text);
+  } else {
+    sql.AddTextCondition("value", comparison);
   }
-  sql.AddTextCondition("value", comparison).Add(")");
+  sql.Add(")");
   return {};
 }
 
