@@ -76,11 +76,11 @@ Status MakeViews(Engine& engine, const SqlCommand& command,
   std::vector<NamedSql> views = command.views;
   for (const NamedPath& source : command.sources) {
     if (!Mentions(command.query, source.name)) continue;
-    const auto scan = ScanOf(PathOf(command, source));
-    if (!scan) {
-      failures.emplace(source.name, scan.error());
+    const auto file = OpenFile(engine, PathOf(command, source));
+    if (!file) {
+      failures.emplace(source.name, file.error());
     } else {
-      views.push_back({source.name, "SELECT * FROM " + *scan});
+      views.push_back({source.name, "SELECT * FROM " + file->typed});
     }
   }
   for (const NamedSql& view : views) {

@@ -2,7 +2,9 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <mutex>
 
@@ -137,9 +139,19 @@ Error TooManyRows(int64_t rows_max) {
                                 " rows: the row limit; raise it, or write to a file"};
 }
 
-std::string CopyOptions(FileFormat format) {
+std::string CopyOptions(FileFormat format, bool dictionaries) {
   if (format == FileFormat::kCsv) return "(FORMAT csv, HEADER true)";
-  return "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)";
+  return std::string("(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880") +
+         (dictionaries ? ")" : ", DICTIONARY_SIZE_LIMIT 0)");
+}
+
+// DuckDB's dictionaries take -0.0 and 0.0 for one value and write the first of them for both.
+bool HasNegativeZero(std::span<const OutputColumn> columns) {
+  return std::ranges::any_of(columns, [](const OutputColumn& column) {
+    if (column.rows->columns()[column.column].type != Type::kDouble) return false;
+    const auto values = column.rows->Read(column.column).doubles;
+    return std::ranges::any_of(values, [](double x) { return x == 0 && std::signbit(x); });
+  });
 }
 
 // EXPLAIN is harmless, EXPLAIN ANALYZE runs what follows: that must only read.
@@ -301,17 +313,18 @@ Result<int64_t> Engine::Write(const Query& query, const std::string& path) {
     // The query's errors are found on its own text, where lines and columns are the user's.
     (void)TRY(Describe(query));
     Query copy = query;
-    copy.text =
-        "COPY (\n" + query.text + "\n) TO " + QuoteText(temporary) + " " + CopyOptions(format);
+    copy.text = "COPY (\n" + query.text + "\n) TO " + QuoteText(temporary) + " " +
+                CopyOptions(format, true);
     return Run(copy, [&] { return driver_->Count(copy); });
   });
 }
 
 Result<int64_t> Engine::Write(std::span<const OutputColumn> columns, const std::string& path) {
   const FileFormat format = TRY(FormatOf(path));
+  const std::string options = CopyOptions(format, !HasNegativeZero(columns));
   return WriteThrough(path, [&](const std::string& temporary) {
-    const std::string copy = "COPY (SELECT * FROM tatara_output()) TO " + QuoteText(temporary) +
-                             " " + CopyOptions(format);
+    const std::string copy =
+        "COPY (SELECT * FROM tatara_output()) TO " + QuoteText(temporary) + " " + options;
     return Run({.text = copy, .parameters = {}, .limits = {}},
                [&] { return driver_->Write(columns, copy); });
   });
@@ -330,26 +343,6 @@ Result<FileFormat> FormatOf(std::string_view path) {
   if (lower.ends_with(".parquet") || lower.ends_with(".pq")) return FileFormat::kParquet;
   if (lower.ends_with(".csv")) return FileFormat::kCsv;
   return Invalid("'" + std::string(path) + "' must end in .parquet or .csv");
-}
-
-Result<std::string> ScanOf(std::string_view path, const ScanOptions& options) {
-  const FileFormat format = TRY(FormatOf(path));
-  const bool several = path.find('*') != std::string_view::npos;
-  const std::string files = several ? ", union_by_name=true" : "";
-  if (format == FileFormat::kParquet) {
-    return "read_parquet(" + QuoteText(path) + ", hive_partitioning=false" + files + ")";
-  }
-  std::string types = options.all_text ? ", all_varchar=true" : ", sample_size=-1";
-  std::string separator = ", types={";
-  for (const std::string& column : options.texts) {
-    types += separator + QuoteText(column) + ": 'VARCHAR'";
-    separator = ", ";
-  }
-  if (!options.texts.empty()) types += "}";
-  return "read_csv(" + QuoteText(path) +
-         ", header=true, delim=',', quote='\"', escape='\"', comment='', nullstr='', "
-         "allow_quoted_nulls=false, hive_partitioning=false" +
-         types + files + ")";
 }
 
 }  // namespace tatara::sql

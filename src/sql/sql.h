@@ -140,12 +140,26 @@ std::string QuoteText(std::string_view text);
 enum class FileFormat { kParquet, kCsv };
 // By the ending, any case (.parquet, .pq, .csv); kInvalid otherwise.
 Result<FileFormat> FormatOf(std::string_view path);
-// "read_parquet('path')" or "read_csv('path', ...)" with the project's rules for CSV: a header,
-// commas, an empty unquoted field is null and a quoted one is "". `path` may hold '*'.
-struct ScanOptions {
-  bool all_text = false;           // CSV: no types
-  std::vector<std::string> texts;  // CSV: these columns without type
+// A file, or several under a pattern with '*', ready to stand after FROM.
+//
+// The project's rules for CSV: a header, commas, an empty unquoted field is null and a quoted one
+// is
+// "". A CSV column's type is the first that all its values have of BIGINT (no leading zeros),
+// DOUBLE, BOOLEAN (true, false), DATE, TIMESTAMP and TIMESTAMP WITH TIME ZONE (ISO 8601), else
+// VARCHAR: it depends on the values and not, as with DuckDB's own guess, on their order.
+struct FileScan {
+  bool is_csv = false;
+  std::vector<ColumnInfo> columns;
+  std::string raw;    // the rows as the file has them: of CSV all is text
+  std::string typed;  // the rows with their types
+  // `typed`, but with other types for some columns (CSV only).
+  struct TypedColumn {
+    std::string name;
+    std::string type;
+  };
+  std::string TypedAs(const std::vector<TypedColumn>& types) const;
 };
-Result<std::string> ScanOf(std::string_view path, const ScanOptions& options = {});
+class Engine;
+Result<FileScan> OpenFile(Engine& engine, const std::string& path);
 
 }  // namespace tatara::sql
