@@ -1,6 +1,7 @@
 #include "api/native/jobs_routes.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "api/native/reply.h"
 #include "base/strings.h"
@@ -58,8 +59,11 @@ class LogStream : public net::ByteSource {
   LogStream(JobsContext context, JobId id, bool follow, int64_t skip)
       : context_(std::move(context)), id_(std::move(id)), follow_(follow), skip_(skip) {}
 
+  bool MayWait() const override { return follow_; }
+  void Cancel() override { cancelled_ = true; }
+
   Result<size_t> Read(std::span<char> buffer) override {
-    for (;;) {
+    while (!cancelled_) {
       const Job job = TRY(Load());
       const std::vector<std::string> paths = context_.jobs.LogPaths(job);
       // Read after the state: what was written before the end was seen is not missed.
@@ -68,6 +72,7 @@ class LogStream : public net::ByteSource {
       if (!follow_ || jobs::IsFinal(job.state)) return 0;
       os::SleepFor(std::chrono::milliseconds(50));
     }
+    return 0;
   }
 
  private:
@@ -108,6 +113,7 @@ class LogStream : public net::ByteSource {
   size_t attempt_ = 0;
   int64_t offset_ = 0;
   os::File file_;
+  std::atomic<bool> cancelled_ = false;
 };
 
 Result<Json> SubmitJob(const JobsContext& context, net::Request& request) {
