@@ -40,26 +40,45 @@ bool IsLater(const Point& a, const Point& b) {
   return std::tie(a.step, a.timestamp_ms, a.value) > std::tie(b.step, b.timestamp_ms, b.value);
 }
 
-// The number of the series of (run, key), its latest point brought up to date.
-Result<int64_t> UpsertSeries(db::Tx& tx, const RunRow& run, std::string_view key,
-                             const Point& latest, int64_t new_number) {
-  int64_t series = 0;
-  const auto take = [&](const db::Row& row) { series = row.Int(0); };
-  TRY(tx.Query(
-      "INSERT INTO metric_series (series, run_number, key, experiment_id, value, is_nan, step, "
-      "timestamp_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_number, key) DO UPDATE SET "
-      "value = excluded.value, is_nan = excluded.is_nan, step = excluded.step, "
-      "timestamp_ms = excluded.timestamp_ms WHERE (excluded.step, excluded.timestamp_ms, "
-      "excluded.value) > (metric_series.step, metric_series.timestamp_ms, metric_series.value) "
-      "RETURNING series",
-      {new_number, run.number, key, run.experiment_id, latest.value, latest.is_nan, latest.step,
-       latest.timestamp_ms},
-      take));
-  if (series == 0) {  // the stored point is the later one
-    TRY(tx.Query("SELECT series FROM metric_series WHERE run_number = ? AND key = ?",
-                 {run.number, key}, take));
+// A key of a batch: its latest point there, and what stands in the store.
+struct Series {
+  std::string_view key;
+  Point latest;
+  int64_t number = 0;  // 0: new
+  Point stored;
+};
+
+Status FindStored(db::Tx& tx, const RunRow& run, Series& one) {
+  return tx.Query(
+      "SELECT series, step, timestamp_ms, value FROM metric_series WHERE run_number = ? AND "
+      "key = ?",
+      {run.number, one.key}, [&](const db::Row& row) {
+        one.number = row.Int(0);
+        one.stored = {.timestamp_ms = row.Int(2), .step = row.Int(1), .value = row.Double(3)};
+      });
+}
+
+// Brings the series' latest points up to date; new ones get a number.
+Status WriteSeries(db::Tx& tx, const RunRow& run, std::vector<Series>& series) {
+  int64_t next = TRY(tx.Count("SELECT COALESCE(MAX(series), 0) + 1 FROM metric_series", {}));
+  for (auto& one : series) {
+    TRY(FindStored(tx, run, one));
+    auto& [key, latest, number, stored] = one;
+    if (number == 0) {
+      number = next++;
+      TRY(
+          tx.Exec("INSERT INTO metric_series (series, run_number, key, experiment_id, value, "
+                  "is_nan, step, timestamp_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                  {number, run.number, key, run.experiment_id, latest.value, latest.is_nan,
+                   latest.step, latest.timestamp_ms}));
+    } else if (IsLater(latest, stored)) {
+      TRY(
+          tx.Exec("UPDATE metric_series SET value = ?, is_nan = ?, step = ?, timestamp_ms = ? "
+                  "WHERE series = ?",
+                  {latest.value, latest.is_nan, latest.step, latest.timestamp_ms, number}));
+    }
   }
-  return series;
+  return {};
 }
 
 std::string PointInsert(size_t rows) {
@@ -180,27 +199,23 @@ Result<std::vector<Metric>> SampledHistory(db::Reader& reader, const std::vector
 
 Status InsertMetrics(db::Tx& tx, const RunRow& run, const std::vector<Metric>& metrics) {
   if (metrics.empty()) return {};
-  std::unordered_map<std::string_view, size_t> numbers;  // key -> place in latest
-  std::vector<std::pair<std::string_view, Point>> latest;
+  std::unordered_map<std::string_view, size_t> places;
+  std::vector<Series> series;
   std::vector<Point> points;
   points.reserve(metrics.size());
   for (const auto& metric : metrics) {
     Point point = ToPoint(metric);
-    const auto [found, added] = numbers.emplace(metric.key, latest.size());
+    const auto [found, added] = places.emplace(metric.key, series.size());
     if (added) {
-      latest.emplace_back(metric.key, point);
-    } else if (IsLater(point, latest[found->second].second)) {
-      latest[found->second].second = point;
+      series.push_back({.key = metric.key, .latest = point});
+    } else if (IsLater(point, series[found->second].latest)) {
+      series[found->second].latest = point;
     }
-    point.series = static_cast<int64_t>(found->second);
+    point.series = static_cast<int64_t>(found->second);  // its place, until the numbers are known
     points.push_back(point);
   }
-  int64_t next = TRY(tx.Count("SELECT COALESCE(MAX(series), 0) + 1 FROM metric_series", {}));
-  std::vector<int64_t> series;
-  for (const auto& [key, point] : latest) {
-    series.push_back(TRY(UpsertSeries(tx, run, key, point, next++)));
-  }
-  for (auto& point : points) point.series = series[static_cast<size_t>(point.series)];
+  TRY(WriteSeries(tx, run, series));
+  for (auto& point : points) point.series = series[static_cast<size_t>(point.series)].number;
   return InsertPoints(tx, points);
 }
 

@@ -170,7 +170,9 @@ TEST_F(MlflowTest, Artifacts_Ranges) {
     request.path_parameters = match.parameters;
     auto response = match.route->handler(request);
     EXPECT_EQ(response.status, status) << range;
-    if (response.stream) EXPECT_EQ(ReadStream(response), bytes) << range;
+    if (response.stream) {
+      EXPECT_EQ(ReadStream(response), bytes) << range;
+    }
   }
 }
 
