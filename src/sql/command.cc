@@ -1,5 +1,6 @@
 #include "sql/command.h"
 
+#include <filesystem>
 #include <map>
 
 #include "base/json.h"
@@ -56,6 +57,10 @@ EngineOptions SandboxOf(const SqlCommand& command) {
   for (const NamedPath& source : command.sources) {
     options.remote |= IsRemote(source.path) && Mentions(command.query, source.name);
     options.folders.push_back(FolderOf(PathOf(command, source)));
+    // A data tool's cache may stand behind a link; DuckDB asks for where the link leads.
+    std::error_code none;
+    const auto behind = std::filesystem::canonical(PathOf(command, source), none);
+    if (!none) options.files.push_back(behind.string());
   }
   for (const std::string& folder : command.view_folders) {
     options.folders.push_back(os::AbsolutePath(folder) + "/");

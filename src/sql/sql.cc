@@ -206,7 +206,7 @@ auto Engine::Run(const Query& query, Work work) -> decltype(work()) {
   if (error.code == Code::kExhausted && memory_bytes_ > 0 &&
       answer.error().message.starts_with("Out of Memory")) {
     return Exhausted("the query needs more than its memory limit of " +
-                     std::to_string(memory_bytes_) + " bytes (" + error.message + ")");
+                     std::to_string(memory_bytes_) + " bytes");
   }
   return std::unexpected(std::move(error));
 }

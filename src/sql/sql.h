@@ -159,7 +159,6 @@ struct FileScan {
   };
   std::string TypedAs(const std::vector<TypedColumn>& types) const;
 };
-class Engine;
 Result<FileScan> OpenFile(Engine& engine, const std::string& path);
 
 }  // namespace tatara::sql

@@ -156,6 +156,40 @@ void SetNull(duckdb_vector target, size_t row) {
   duckdb_validity_set_row_invalid(duckdb_vector_get_validity(target), row);
 }
 
+// A null of any type: what lies inside it must be null too.
+void SetNullDeep(duckdb_vector target, duckdb_logical_type type, size_t row) {
+  SetNull(target, row);
+  switch (duckdb_get_type_id(type)) {
+    case DUCKDB_TYPE_LIST:
+    case DUCKDB_TYPE_MAP:
+      static_cast<duckdb_list_entry*>(duckdb_vector_get_data(target))[row] = {0, 0};
+      return;
+    case DUCKDB_TYPE_STRUCT:
+      for (idx_t c = 0; c < duckdb_struct_type_child_count(type); ++c) {
+        const LogicalType child(duckdb_struct_type_child_type(type, c));
+        SetNullDeep(duckdb_struct_vector_get_child(target, c), child.get(), row);
+      }
+      return;
+    case DUCKDB_TYPE_UNION:
+      SetNull(duckdb_struct_vector_get_child(target, 0), row);
+      for (idx_t c = 0; c < duckdb_union_type_member_count(type); ++c) {
+        const LogicalType member(duckdb_union_type_member_type(type, c));
+        SetNullDeep(duckdb_struct_vector_get_child(target, c + 1), member.get(), row);
+      }
+      return;
+    case DUCKDB_TYPE_ARRAY: {
+      const LogicalType child(duckdb_array_type_child_type(type));
+      const idx_t size = duckdb_array_type_array_size(type);
+      for (idx_t i = 0; i < size; ++i) {
+        SetNullDeep(duckdb_array_vector_get_child(target), child.get(), row * size + i);
+      }
+      return;
+    }
+    default:
+      return;
+  }
+}
+
 bool IsNull(const uint64_t* validity, size_t row) {
   return validity != nullptr && ((validity[row / 64] >> (row % 64)) & 1) == 0;
 }
@@ -194,13 +228,13 @@ void ColumnPicker::FillTexts(std::span<const int64_t> pick, duckdb_vector target
 void ColumnPicker::FillAny(std::span<const int64_t> pick, duckdb_vector target) {
   sel_t* selected = duckdb_selection_vector_get_data_ptr(one_.get());
   for (size_t i = 0; i < pick.size(); ++i) {
-    const int64_t at = pick[i] < 0 ? 0 : pick[i];
-    if (rows_->rows() > 0) {
-      selected[0] = static_cast<sel_t>(static_cast<size_t>(at) % kVector);
-      duckdb_vector_copy_sel(rows_->vector(static_cast<size_t>(at) / kVector, column_), target,
-                             one_.get(), 1, 0, i);
+    if (pick[i] < 0) {
+      SetNullDeep(target, type(), i);
+      continue;
     }
-    if (pick[i] < 0) SetNull(target, i);
+    selected[0] = static_cast<sel_t>(static_cast<size_t>(pick[i]) % kVector);
+    duckdb_vector_copy_sel(rows_->vector(static_cast<size_t>(pick[i]) / kVector, column_), target,
+                           one_.get(), 1, 0, i);
   }
 }
 
