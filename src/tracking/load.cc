@@ -30,6 +30,10 @@ class RunIndex {
   size_t last_ = 0;
 };
 
+constexpr std::string_view kInfoQuery =
+    "SELECT run_number, run_id, experiment_id, name, user_id, status, start_ms, end_ms, "
+    "lifecycle_stage, artifact_uri, caller FROM runs WHERE run_number IN ";
+
 RunInfo InfoFromRow(const db::Row& row) {
   return {.id = RunId(row.Text(1)),
           .experiment_id = row.Int(2),
@@ -107,14 +111,19 @@ Status LoadModelLinks(db::Reader& reader, const std::vector<int64_t>& numbers, R
 
 }  // namespace
 
+Result<RunInfo> LoadRunInfo(db::Reader& reader, int64_t number) {
+  std::optional<RunInfo> info;
+  TRY(QueryInChunks(reader, kInfoQuery, std::vector{number}, "",
+                    [&](const db::Row& row) { info = InfoFromRow(row); }));
+  CHECK(info.has_value());
+  return *std::move(info);
+}
+
 Result<std::vector<Run>> LoadRuns(db::Reader& reader, const std::vector<int64_t>& numbers) {
   std::vector<Run> runs(numbers.size());
   if (numbers.empty()) return runs;
   RunIndex index(runs, numbers);
-  TRY(QueryInChunks(reader,
-                    "SELECT run_number, run_id, experiment_id, name, user_id, status, start_ms, "
-                    "end_ms, lifecycle_stage, artifact_uri, caller FROM runs WHERE run_number IN ",
-                    numbers, "",
+  TRY(QueryInChunks(reader, kInfoQuery, numbers, "",
                     [&](const db::Row& row) { index.At(row.Int(0)).info = InfoFromRow(row); }));
   TRY(LoadValues(reader, numbers, index));
   TRY(LoadDatasets(reader, numbers, index));

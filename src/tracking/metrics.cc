@@ -60,11 +60,14 @@ Status FindStored(db::Tx& tx, const RunRow& run, Series& one) {
 
 // Brings the series' latest points up to date; new ones get a number.
 Status WriteSeries(db::Tx& tx, const RunRow& run, std::vector<Series>& series) {
-  int64_t next = TRY(tx.Count("SELECT COALESCE(MAX(series), 0) + 1 FROM metric_series", {}));
+  int64_t next = 0;
   for (auto& one : series) {
     TRY(FindStored(tx, run, one));
     auto& [key, latest, number, stored] = one;
     if (number == 0) {
+      if (next == 0) {
+        next = TRY(tx.Count("SELECT COALESCE(MAX(series), 0) + 1 FROM metric_series", {}));
+      }
       number = next++;
       TRY(
           tx.Exec("INSERT INTO metric_series (series, run_number, key, experiment_id, value, "

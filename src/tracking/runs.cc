@@ -178,7 +178,7 @@ Result<Run> CreateRun(db::Tx& tx, const NewRun& wanted, Time now) {
 
 Result<RunInfo> UpdateRun(db::Tx& tx, const RunId& id, const RunChange& change, Time now) {
   const RunRow row = TRY(FindActiveRun(tx, id.value));
-  RunInfo info = TRY(OneRun(tx, row.number)).info;
+  RunInfo info = TRY(LoadRunInfo(tx, row.number));
   const RunStatus before = info.status;
   info.status = change.status.value_or(before);
   if (change.end_ms) info.end_ms = change.end_ms;

@@ -78,21 +78,20 @@ class SqlBuilder {
 };
 
 // Runs `head (?, ?, ... ?) tail` over the ids in chunks of one size, so that the text of the
-// statement is always the same and stays prepared; the last chunk repeats its last id.
+// statement is always the same and stays prepared; the last chunk repeats its last id. A single id
+// has a statement of its own, since most calls have one.
 template <class Id, class Fn>
 Status QueryInChunks(db::Reader& reader, std::string_view head, const std::vector<Id>& ids,
                      std::string_view tail, Fn&& fn) {
-  constexpr size_t kChunk = 64;
-  if (ids.empty()) return {};
+  const size_t chunk = ids.size() == 1 ? 1 : 64;
   std::string sql(head);
-  sql += "(?";
-  for (size_t i = 1; i < kChunk; ++i) sql += ", ?";
+  for (size_t i = 0; i < chunk; ++i) sql += i == 0 ? "(?" : ", ?";
   sql += ')';
   sql += tail;
-  for (size_t begin = 0; begin < ids.size(); begin += kChunk) {
-    std::vector<db::Value> values;
-    values.reserve(kChunk);
-    for (size_t i = 0; i < kChunk; ++i) {
+  std::vector<db::Value> values;
+  for (size_t begin = 0; begin < ids.size(); begin += chunk) {
+    values.clear();
+    for (size_t i = 0; i < chunk; ++i) {
       values.push_back(db::Value(ids[std::min(begin + i, ids.size() - 1)]));
     }
     TRY(reader.QueryWith(sql, values, fn));

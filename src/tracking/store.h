@@ -19,6 +19,9 @@ Result<RunRow> FindActiveRun(db::Reader& reader, std::string_view id);  // else 
 // statements for each 64 runs.
 Result<std::vector<Run>> LoadRuns(db::Reader& reader, const std::vector<int64_t>& numbers);
 
+// The run itself, without its children.
+Result<RunInfo> LoadRunInfo(db::Reader& reader, int64_t number);
+
 // Points of one run; each key's latest point follows MLflow's rule. Both clamp infinities.
 Status InsertMetrics(db::Tx& tx, const RunRow& run, const std::vector<Metric>& metrics);
 Status InsertModelMetrics(db::Tx& tx, const RunId& run, const std::vector<Metric>& metrics);
