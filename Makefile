@@ -15,7 +15,7 @@ setup:
 demo:
 	@tools/setup.sh demo
 	@$(MAKE) --no-print-directory all
-	@build/venv/bin/python tools/demo.py --tatara $(BUILD)/bin/tatara $(if $(END),--end $(END)) $(if $(KEEP),--keep)
+	@build/venv/bin/python tools/demo/main.py --tatara $(BUILD)/bin/tatara $(if $(END),--end $(END)) $(if $(KEEP),--keep)
 
 check:
 	@tools/setup.sh check
