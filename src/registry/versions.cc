@@ -3,7 +3,6 @@
 
 #include "base/strings.h"
 #include "registry/rows.h"
-#include "tracking/sql.h"
 
 namespace tatara::registry {
 namespace {

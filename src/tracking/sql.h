@@ -1,4 +1,4 @@
-// Inside tracking and registry: pieces of SQL that several queries share.
+// Pieces of SQL that the searches of tracking and registry share; of no use to others.
 #pragma once
 
 #include <deque>

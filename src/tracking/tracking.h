@@ -17,5 +17,6 @@
 #include "tracking/logged_models.h"
 #include "tracking/runs.h"
 #include "tracking/search.h"
+#include "tracking/sql.h"
 #include "tracking/types.h"
 #include "tracking/validate.h"
