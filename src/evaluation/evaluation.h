@@ -5,13 +5,13 @@
 // take seconds: call them on the work pool or in a command. Any thread.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
+#include "stats/stats.h"
 
 namespace tatara::evaluation {
 
@@ -37,31 +37,32 @@ struct EvaluateOptions {
   std::string data;  // .parquet or .csv
   TaskOptions task;
   std::vector<std::string> slices;
-  std::string predictions;  // --predictions FILE: written if not empty
+  // If not empty: a file with the label and the prediction of each row of `data`, in its order;
+  // for classifiers the predicted class and a column probability_CLASS for each class.
+  std::string predictions;
 };
-
-using Metrics = std::map<std::string, std::optional<double>>;  // empty: undefined
 
 struct Slice {
   std::string column;
   bool by_range = false;
-  std::optional<std::string> value;    // by value; empty: null
+  Json value;                          // by value; null: the rows without one
   std::optional<double> lower, upper;  // by range (lower, upper]; empty: open
-  bool numeric_value = false;          // the value stands as a number in JSON
   int64_t rows = 0;
-  Metrics metrics;
+  stats::Metrics metrics;
 };
 
 struct Evaluation {
-  std::string task;  // "regression", "binary", "multiclass"
-  int64_t rows = 0;
+  stats::Task task = stats::Task::kRegression;
+  int64_t rows = 0;  // judged
   int64_t rows_without_label = 0;
-  std::vector<std::pair<std::string, std::optional<double>>> metrics;  // in the page's order
-  std::vector<std::string> labels;                                     // of the confusion matrix
+  int64_t not_finite = 0;  // rows whose prediction is not finite; if any, nothing below is filled
+  stats::Metrics metrics;
+  std::vector<std::string> classes;             // classification
   std::vector<std::vector<int64_t>> confusion;  // rows = truth, columns = predicted
   std::vector<Slice> slices;
-  int64_t not_finite = 0;  // rows with a prediction that is not finite: the work failed (exit 1)
 };
+// kInvalid: a missing column, a label that is no class, columns of a matrix input unknown, no row
+// with a label. Predictions that are not finite are counted, not an error.
 Result<Evaluation> Evaluate(const EvaluateOptions& options);
 Json ToJson(const Evaluation& evaluation);
 
