@@ -10,9 +10,13 @@ set_target_properties(tatara-runner PROPERTIES
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/main.cc)
   add_executable(tatara src/main.cc)
   target_link_libraries(tatara PRIVATE cli)
-  add_dependencies(tatara tatara-runner)
+  add_dependencies(tatara tatara-runner tatara_duckdb)
   set_target_properties(tatara PROPERTIES
     INSTALL_RPATH "$ORIGIN/../lib/tatara")
   install(TARGETS tatara RUNTIME DESTINATION bin)
   install(TARGETS tatara-runner RUNTIME DESTINATION lib/tatara)
+  install(TARGETS tatara_duckdb LIBRARY DESTINATION lib/tatara)
+  install(FILES ${TATARA_DEPS}/lib/tatara/libduckdb.so ${TATARA_DEPS}/lib/tatara/libonnxruntime.so.1
+    ${TATARA_DEPS}/lib/tatara/httpfs.duckdb_extension DESTINATION lib/tatara)
+  install(DIRECTORY ${TATARA_DEPS}/share/licenses DESTINATION share/tatara)
 endif()

@@ -2,6 +2,7 @@
 
 #include "api/mlflow/mlflow.h"
 #include "api/native/jobs_routes.h"
+#include "api/native/registry_routes.h"
 #include "api/native/system_routes.h"
 #include "app/parts.h"
 #include "base/log.h"
@@ -150,6 +151,7 @@ void App::AddRoutes() {
                                       .router = parts.router,
                                       .request_stop = [&parts] { parts.stop_requested = true; }}));
   parts.router.Add(api::JobsRoutes({*parts.database, *parts.jobs, wake}));
+  parts.router.Add(api::RegistryRoutes({*parts.database, *parts.artifacts, parts.clock()}));
   parts.router.Add(api::MlflowRoutes({*parts.database, *parts.artifacts, parts.clock()}));
 }
 

@@ -5,7 +5,7 @@ namespace tatara::cli {
 const std::vector<Command>& Commands() {
   static const std::vector<Command> kCommands = [] {
     std::vector<Command> all;
-    for (auto make : {ServerCommands, JobCommands}) {
+    for (auto make : {ServerCommands, RegistryCommands, JobCommands, JudgeTools, DataTools}) {
       for (Command& command : make()) all.push_back(std::move(command));
     }
     return all;

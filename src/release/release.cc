@@ -81,8 +81,8 @@ struct Release::Work {
                         " has logged no model; mlflow's log_model "
                         "does");
       }
-      version.model_id = logged->model_id;
-      version.source = "models:/" + logged->model_id;
+      version.model_id = logged->id;
+      version.source = "models:/" + logged->id;
       return {};
     }));
     TRY(LoadModel(version.source));
@@ -131,10 +131,8 @@ struct Release::Work {
     const auto facts = TRY(database.Read(
         [&](db::Reader& reader) { return tracking::GetRun(reader, row.mlflow_run); }));
     const MetricLookup metric = [&](std::string_view name) -> std::optional<double> {
-      for (const auto& point : facts.metrics) {
-        if (point.key == name) return point.value;
-      }
-      return std::nullopt;
+      const tracking::Metric* point = facts.FindMetric(name);
+      return point == nullptr ? std::nullopt : std::optional(point->value);
     };
     // The candidate's figure, where the run has logged it under the metric's name.
     for (const std::string& name : {"eval_" + spec.gate->metric, spec.gate->metric}) {

@@ -9,6 +9,9 @@ namespace tatara::cli {
 
 std::vector<Command>
 ServerCommands();                    // up, down, status, clock, doctor, version, help, completion
+std::vector<Command> RegistryCommands();  // runs, models, artifacts
+std::vector<Command> JudgeTools();      // evaluate, gate
+std::vector<Command> DataTools();       // drift, features build, sql
 std::vector<Command> JobCommands();  // submit, jobs, jobs show, jobs why, logs, cancel
 
 }  // namespace tatara::cli

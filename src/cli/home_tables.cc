@@ -1,0 +1,148 @@
+#include "cli/home_tables.h"
+
+#include <cctype>
+
+#include "base/strings.h"
+#include "cli/model_file.h"
+#include "cli/session.h"
+#include "os/os.h"
+
+namespace tatara::cli {
+namespace {
+
+bool Mentions(const std::string& query, std::string_view word) {
+  const std::string lower = Lower(query);
+  const auto is_word = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
+  };
+  for (size_t at = lower.find(word); at != std::string::npos; at = lower.find(word, at + 1)) {
+    const bool before = at > 0 && is_word(lower[at - 1]);
+    const size_t end = at + word.size();
+    if (!before && (end >= lower.size() || !is_word(lower[end]))) return true;
+  }
+  return false;
+}
+
+sql::Column TextColumn(std::string name) {
+  sql::Column column;
+  column.name = std::move(name);
+  column.type = sql::Type::kText;
+  return column;
+}
+
+void PutText(sql::Column& column, const Json* value) {
+  const bool present = value != nullptr && !value->IsNull();
+  column.valid.push_back(present ? 1 : 0);
+  column.texts.push_back(!present ? "" : value->IsString() ? value->AsString() : value->Dump());
+}
+
+void PutTime(sql::Column& column, const Json* value) {
+  auto time = value != nullptr && value->IsString() ? ParseTime(value->AsString())
+                                                    : Result<Time>(Invalid("none"));
+  column.valid.push_back(time ? 1 : 0);
+  column.ints.push_back(time ? ToMicros(*time) : 0);
+}
+
+sql::Column TimeColumn(std::string name) {
+  sql::Column column;
+  column.name = std::move(name);
+  column.type = sql::Type::kTimestamp;
+  return column;
+}
+
+sql::Table RunsTable(const Json& runs) {
+  sql::Table table;
+  for (const char* name : {"run_id", "experiment", "name", "status", "params", "tags"}) {
+    table.columns.push_back(TextColumn(name));
+  }
+  table.columns.push_back(TimeColumn("start"));
+  table.columns.push_back(TimeColumn("end"));
+  for (const Json& run : runs.AsArray()) {
+    for (size_t i = 0; i < 6; ++i) PutText(table.columns[i], run.Find(table.columns[i].name));
+    PutTime(table.columns[6], run.Find("start"));
+    PutTime(table.columns[7], run.Find("end"));
+  }
+  return table;
+}
+
+sql::Table MetricsTable(const Json& runs) {
+  sql::Table table;
+  table.columns = {TextColumn("run_id"), TextColumn("key"), {}};
+  sql::Column& value = table.columns[2];
+  value.name = "value";
+  value.type = sql::Type::kDouble;
+  for (const Json& run : runs.AsArray()) {
+    for (const auto& [name, number] : run.Find("metrics")->AsObject()) {
+      PutText(table.columns[0], run.Find("run_id"));
+      const Json key(name);
+      PutText(table.columns[1], &key);
+      value.valid.push_back(number.IsNumber() ? 1 : 0);
+      value.doubles.push_back(number.IsNumber() ? number.AsDouble() : 0);
+    }
+  }
+  return table;
+}
+
+sql::Table EventsTable(const Json& events) {
+  sql::Table table;
+  for (const char* name : {"id", "source", "type", "subject", "detail", "cause"}) {
+    table.columns.push_back(TextColumn(name));
+  }
+  table.columns.push_back(TimeColumn("time"));
+  for (const Json& event : events.AsArray()) {
+    for (size_t i = 0; i < 6; ++i) PutText(table.columns[i], event.Find(table.columns[i].name));
+    PutTime(table.columns[6], event.Find("time"));
+  }
+  return table;
+}
+
+// Each capture_E that the query names, as a Parquet file of all rows that the server makes.
+Status AddCaptureTables(Session& session, HomeTables& tables, sql::SqlCommand& command) {
+  const Json answer = TRY(session.Get("/api/v1/endpoints"));
+  for (const Json& endpoint : answer.Find("endpoints")->AsArray()) {
+    const std::string name = TRY(endpoint.GetString("name"));
+    const std::string table = "capture_" + name;
+    if (!Mentions(command.query, Lower(table))) continue;
+    if (tables.folder.empty()) {
+      tables.folder = "/tmp/tatara-sql-" + std::to_string(os::RandomU64());
+      TRY(os::MakeFolders(tables.folder, 0700));
+      command.view_folders.push_back(tables.folder);
+    }
+    const std::string file = os::JoinPath(tables.folder, table + ".parquet");
+    TRY(Download(session, "/api/v1/endpoints/" + PercentEncode(name) + "/capture", file));
+    command.views.push_back({table, "SELECT * FROM read_parquet(" + sql::QuoteText(file) + ")"});
+  }
+  return {};
+}
+
+}  // namespace
+
+HomeTables::~HomeTables() {
+  if (!folder.empty()) (void)os::RemoveTree(folder);
+}
+
+Status AddHomeTables(const Globals& globals, HomeTables& tables, sql::SqlCommand& command) {
+  const bool runs = Mentions(command.query, "runs"), metrics = Mentions(command.query, "metrics"),
+             events = Mentions(command.query, "events"),
+             capture = Lower(command.query).find("capture_") != std::string::npos;
+  if (!runs && !metrics && !events && !capture) return {};
+  const std::string home = HomeOf(globals);
+  if (globals.server.empty() && !os::Exists(home + "/tatara.db")) return {};
+  for (const auto& source : command.sources) {
+    if (source.name == "runs" || source.name == "metrics" || source.name == "events") return {};
+  }
+  auto session = TRY(Session::Open(globals, Access::kRead));
+  if (runs || metrics) {
+    const Json list = TRY(session->Get("/api/v1/runs"));
+    if (runs) command.tables.push_back({"runs", RunsTable(*list.Find("runs"))});
+    if (metrics) command.tables.push_back({"metrics", MetricsTable(*list.Find("runs"))});
+  }
+  if (events) {
+    const Json list = TRY(session->Get("/api/v1/events"));
+    command.tables.push_back({"events", EventsTable(*list.Find("events"))});
+  }
+  if (capture) TRY(AddCaptureTables(*session, tables, command));
+  return {};
+}
+
+}  // namespace tatara::cli
