@@ -1,0 +1,94 @@
+// What one endpoint was asked, what it answered, and what turned out to be true.
+//
+// Promises
+//  1. Append costs a copy into memory; the journal is written within 50 ms and on the disk
+//     (fdatasync) within a second, and before a truth is acknowledged or a window is read.
+//  2. The first row of an inference id wins; the first truth of an id wins.
+//  3. A torn tail of a journal (power loss) is left out; all before it is kept.
+//  4. A journal is closed when the first row of a later UTC day comes, and becomes Parquet (zstd)
+//     in the background; it goes only once the Parquet file is on the disk.
+//  5. Memory is bounded: the newest rows are kept (RowStore), older windows are read from files.
+// Threads: any. Owned by Serving and by its Endpoint.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "db/db.h"
+#include "os/files.h"
+#include "serving/call.h"
+#include "serving/capture/journal.h"
+#include "serving/capture/rows.h"
+#include "sql/column.h"
+
+namespace tatara::serving {
+
+// One line of a ground-truth request.
+struct Truth {
+  std::string inference_id;
+  std::string value;
+  Time time{};
+};
+
+class Capture {
+ public:
+  // `folder` is HOME/capture/ENDPOINT; made when first needed.
+  Capture(std::string folder, std::string endpoint, db::Database& database);
+
+  // Reads the journals. Once, before anything else.
+  Status Recover();
+  void SetSample(double percent);
+  // Keeps the rows of an answered call, if it is in the sample.
+  void Append(const Call& call, const inference::RunOutput& output, EndpointCounters& counters);
+  // Returns once the truths are on the disk.
+  Status AppendTruths(const std::vector<Truth>& truths, EndpointCounters& counters);
+  // Writes what waits; with `durably` it is on the disk afterwards.
+  Status Flush(bool durably);
+  // Turns closed journals into Parquet. On a thread that may take long.
+  Status ConvertClosed();
+  bool HasClosed() const;
+  // As Serving::Window.
+  Result<sql::Table> Window(Time from, Time to);
+  // The greatest event time in the journals.
+  std::optional<Time> LastEventTime() const;
+
+ private:
+  struct Closed {
+    int64_t number = 0;
+  };
+  bool InSample(std::string_view id) const;
+  void RollOver(Time time);
+  Status WriteOut(bool durably);
+  Status ReadJournal(int64_t number);
+  Status Convert(int64_t number);
+  std::string PathOf(int64_t number, std::string_view ending) const;
+
+  const std::string folder_;
+  const std::string endpoint_;
+  db::Database& database_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  double sample_ = 100;
+  RowStore rows_;
+  JournalWriter writer_;     // encodes into memory
+  int64_t number_ = 1;       // of the open journal
+  int64_t day_ = INT64_MIN;  // UTC day of the open journal's newest row
+  std::vector<std::pair<int64_t, std::string>> unwritten_;  // of journals that were closed since
+  std::vector<int64_t> closed_;                             // journals that wait to become Parquet
+  Time disk_until_ = Time::min();  // the greatest event time that only files have
+  std::optional<Time> last_time_;
+  std::string failed_;  // why the last write did not succeed
+
+  std::mutex file_mutex_;  // one writer of files at a time; taken before mutex_
+  os::File file_;
+  int64_t file_number_ = 0;
+};
+
+}  // namespace tatara::serving

@@ -1,0 +1,200 @@
+#include "serving/capture/rows.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/strings.h"
+
+namespace tatara::serving {
+namespace {
+
+constexpr size_t kBlockRows = 1024;
+
+// A column that takes numbers and turns to text with the first text that comes.
+class MixedColumn {
+ public:
+  void Number(double value) {
+    if (text_) return Text(std::isnan(value) ? "" : FormatDouble(value), !std::isnan(value));
+    column_.valid.push_back(!std::isnan(value));
+    column_.doubles.push_back(std::isnan(value) ? 0 : value);
+  }
+  void Text(std::string value, bool valid = true) {
+    if (!text_) ToText();
+    column_.valid.push_back(valid);
+    column_.texts.push_back(std::move(value));
+  }
+  void Null() { text_ ? Text("", false) : Number(NAN); }
+  sql::Column Take(std::string name) {
+    column_.name = std::move(name);
+    column_.type = text_ ? sql::Type::kText : sql::Type::kDouble;
+    column_.declared = text_ ? "VARCHAR" : "DOUBLE";
+    return std::move(column_);
+  }
+  size_t rows() const { return column_.valid.size(); }
+
+ private:
+  void ToText() {
+    text_ = true;
+    for (size_t i = 0; i < column_.doubles.size(); ++i) {
+      column_.texts.push_back(column_.valid[i] ? FormatDouble(column_.doubles[i]) : "");
+    }
+    column_.doubles.clear();
+  }
+  bool text_ = false;
+  sql::Column column_;
+};
+
+sql::Column FixedColumn(std::string name, sql::Type type, std::string declared) {
+  sql::Column column;
+  column.name = std::move(name);
+  column.type = type;
+  column.declared = std::move(declared);
+  return column;
+}
+
+}  // namespace
+
+class RowStore::TableBuilder {
+ public:
+  void Add(const RowStore& store, const Block& block, size_t row) {
+    ids_.texts.push_back(block.ids[row]);
+    times_.ints.push_back(block.times[row]);
+    versions_.texts.push_back(store.versions_[block.versions[row]]);
+    sequences_.ints.push_back(block.sequences[row]);
+    if (layout_ != &block.layout) MapColumns(block.layout);
+    const size_t width = block.layout.columns.size();
+    size_t text = row * block.layout.texts;
+    for (size_t c = 0; c < width; ++c) {
+      MixedColumn& column = inputs_[map_[c]].second;
+      if (block.layout.columns[c].text)
+        column.Text(block.texts[text++]);
+      else
+        column.Number(block.numbers[row * width + c]);
+    }
+    ++rows_;
+    for (auto& [name, column] : inputs_) {
+      if (column.rows() < rows_) column.Null();
+    }
+    AddPrediction(block.predictions[row]);
+    AddTruth(block.truths[row]);
+  }
+
+  sql::Table Take(bool sequences) {
+    sql::Table table;
+    const auto fixed = [&](sql::Column& column) {
+      column.valid.assign(rows_, 1);
+      table.columns.push_back(std::move(column));
+    };
+    if (sequences) fixed(sequences_);
+    fixed(ids_);
+    fixed(times_);
+    fixed(versions_);
+    for (auto& [name, column] : inputs_) table.columns.push_back(column.Take(name));
+    table.columns.push_back(prediction_.Take("prediction"));
+    if (!sequences) table.columns.push_back(truth_.Take("truth"));
+    return table;
+  }
+
+ private:
+  void MapColumns(const Layout& layout) {
+    layout_ = &layout;
+    map_.clear();
+    for (const Layout::Column& column : layout.columns) {
+      auto found = std::ranges::find(inputs_, column.name, [](auto& entry) { return entry.first; });
+      if (found == inputs_.end()) {
+        found = inputs_.insert(inputs_.end(), {column.name, {}});
+        for (size_t i = 0; i < rows_; ++i) found->second.Null();
+      }
+      map_.push_back(static_cast<size_t>(found - inputs_.begin()));
+    }
+  }
+  void AddPrediction(const Prediction& value) {
+    if (const auto* number = std::get_if<double>(&value)) return prediction_.Number(*number);
+    if (const auto* text = std::get_if<std::string>(&value)) return prediction_.Text(*text);
+    prediction_.Null();
+  }
+  void AddTruth(const std::optional<std::string>& value) {
+    double number = 0;
+    if (!value) return truth_.Null();
+    if (ParseDouble(*value, number)) return truth_.Number(number);
+    truth_.Text(*value);
+  }
+
+  size_t rows_ = 0;
+  const Layout* layout_ = nullptr;
+  std::vector<size_t> map_;  // of the layout's columns into inputs_
+  std::vector<std::pair<std::string, MixedColumn>> inputs_;
+  MixedColumn prediction_, truth_;
+  sql::Column sequences_ = FixedColumn("__seq", sql::Type::kInt, "BIGINT");
+  sql::Column ids_ = FixedColumn("inference_id", sql::Type::kText, "VARCHAR");
+  sql::Column times_ = FixedColumn("event_time", sql::Type::kTimestamp, "TIMESTAMP");
+  sql::Column versions_ = FixedColumn("model_version", sql::Type::kText, "VARCHAR");
+};
+
+RowStore::Block& RowStore::BlockFor(const Layout& layout) {
+  if (!blocks_.empty() && blocks_.back()->rows() < kBlockRows && blocks_.back()->layout == layout) {
+    return *blocks_.back();
+  }
+  while (!blocks_.empty() && rows_ + kBlockRows > rows_max_) EvictOldest();
+  auto block = std::make_unique<Block>();
+  block->layout = layout;
+  block->ids.reserve(kBlockRows);  // so that the keys of places_ stay where they are
+  blocks_.push_back(std::move(block));
+  return *blocks_.back();
+}
+
+void RowStore::EvictOldest() {
+  const Block& block = *blocks_.front();
+  for (const std::string& id : block.ids) places_.erase(id);
+  rows_ -= block.rows();
+  evicted_until_ = std::max(evicted_until_, block.last_time);
+  blocks_.pop_front();
+}
+
+uint32_t RowStore::VersionIndex(std::string_view version) {
+  for (size_t i = versions_.size(); i-- > 0;) {
+    if (versions_[i] == version) return static_cast<uint32_t>(i);
+  }
+  versions_.emplace_back(version);
+  return static_cast<uint32_t>(versions_.size() - 1);
+}
+
+bool RowStore::Add(const Layout& layout, const RowView& row) {
+  if (Has(row.id)) return false;
+  Block& block = BlockFor(layout);
+  block.first_time = std::min(block.first_time, row.time);
+  block.last_time = std::max(block.last_time, row.time);
+  block.sequences.push_back(row.sequence);
+  block.times.push_back(row.time);
+  block.ids.emplace_back(row.id);
+  block.versions.push_back(VersionIndex(row.version));
+  block.numbers.insert(block.numbers.end(), row.numbers.begin(), row.numbers.end());
+  block.texts.insert(block.texts.end(), row.texts.begin(), row.texts.end());
+  block.predictions.push_back(*row.prediction);
+  block.truths.emplace_back();
+  places_.emplace(block.ids.back(), Place{&block, static_cast<uint32_t>(block.rows() - 1)});
+  ++rows_;
+  return true;
+}
+
+RowStore::TruthResult RowStore::AddTruth(std::string_view id, std::string_view value) {
+  const auto found = places_.find(id);
+  if (found == places_.end()) return TruthResult::kUnknown;
+  auto& truth = found->second.block->truths[found->second.row];
+  if (truth) return TruthResult::kRepeated;
+  truth = std::string(value);
+  return TruthResult::kTaken;
+}
+
+sql::Table RowStore::Window(int64_t from, int64_t to, bool sequences) const {
+  TableBuilder builder;
+  for (const auto& block : blocks_) {
+    if (block->last_time < from || block->first_time >= to) continue;
+    for (size_t row = 0; row < block->rows(); ++row) {
+      if (block->times[row] >= from && block->times[row] < to) builder.Add(*this, *block, row);
+    }
+  }
+  return builder.Take(sequences);
+}
+
+}  // namespace tatara::serving

@@ -1,0 +1,67 @@
+// The newest captured rows, in memory: what monitors ask for, and which ids have been seen.
+//
+// Rows lie in blocks of at most 1,024 rows of one layout; the oldest block goes when there are more
+// than `rows_max`. Pure data; the owner's lock guards it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "serving/capture/journal.h"
+#include "sql/column.h"
+
+namespace tatara::serving {
+
+class RowStore {
+ public:
+  explicit RowStore(size_t rows_max = 131'072) : rows_max_(rows_max) {}
+
+  bool Has(std::string_view id) const { return places_.contains(id); }
+  // False: a row of this id is there.
+  bool Add(const Layout& layout, const RowView& row);
+  enum class TruthResult { kTaken, kRepeated, kUnknown };
+  TruthResult AddTruth(std::string_view id, std::string_view value);
+  // Rows with from <= time < to, in order of arrival; see Serving::Window. With `sequences` a first
+  // column __seq.
+  sql::Table Window(int64_t from, int64_t to, bool sequences = false) const;
+  size_t rows() const { return rows_; }
+  int64_t evicted_until() const { return evicted_until_; }  // INT64_MIN: nothing went
+
+ private:
+  struct Block {
+    Layout layout;
+    int64_t first_time = INT64_MAX, last_time = INT64_MIN;
+    std::vector<int64_t> sequences, times;
+    std::vector<std::string> ids;
+    std::vector<uint32_t> versions;  // indices of versions_
+    std::vector<double> numbers;     // row-major
+    std::vector<std::string> texts;  // row-major
+    std::vector<Prediction> predictions;
+    std::vector<std::optional<std::string>> truths;
+    size_t rows() const { return times.size(); }
+  };
+  struct Place {
+    Block* block;
+    uint32_t row;
+  };
+  class TableBuilder;
+
+  Block& BlockFor(const Layout& layout);
+  void EvictOldest();
+  uint32_t VersionIndex(std::string_view version);
+
+  size_t rows_max_;
+  size_t rows_ = 0;
+  int64_t evicted_until_ = INT64_MIN;
+  std::deque<std::unique_ptr<Block>> blocks_;
+  std::unordered_map<std::string_view, Place> places_;  // keys borrow from the blocks' ids
+  std::vector<std::string> versions_;
+};
+
+}  // namespace tatara::serving
