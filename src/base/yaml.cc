@@ -173,4 +173,27 @@ Json YamlToJson(const Yaml& node) {
   return {};
 }
 
+Yaml JsonToYaml(const Json& json) {
+  Yaml node;
+  if (json.IsArray()) {
+    node.kind = Yaml::Kind::kList;
+    for (const Json& item : json.AsArray()) node.items.push_back(JsonToYaml(item));
+  } else if (json.IsObject()) {
+    node.kind = Yaml::Kind::kMap;
+    for (const auto& [name, value] : json.AsObject()) {
+      if (json.Find(name) != &value) continue;
+      Yaml key;
+      key.kind = Yaml::Kind::kScalar;
+      key.scalar = name;
+      key.quoted = true;
+      node.entries.emplace_back(std::move(key), JsonToYaml(value));
+    }
+  } else if (!json.IsNull()) {
+    node.kind = Yaml::Kind::kScalar;
+    node.quoted = json.IsString();
+    node.scalar = json.IsString() ? json.AsString() : json.Dump();
+  }
+  return node;
+}
+
 }  // namespace tatara

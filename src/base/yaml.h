@@ -42,4 +42,7 @@ Result<Yaml> ParseYaml(std::string_view text);
 // floats with .inf and .nan); quoted scalars are strings. Lists and maps become arrays and objects.
 Json YamlToJson(const Yaml& node);
 
+// The same tree from JSON, for readers that take both (line 0); of doubled names the last counts.
+Yaml JsonToYaml(const Json& json);
+
 }  // namespace tatara
