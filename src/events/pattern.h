@@ -32,7 +32,7 @@ class Pattern {
  public:
   // From JSON text: number spelling and doubled names are seen as they stand.
   static Result<Pattern> Compile(std::string_view text);
-  static Result<Pattern> Compile(const Json& json) { return Compile(json.Dump()); }
+  static Result<Pattern> FromJson(const Json& json) { return Compile(json.Dump()); }
 
   struct Verdict {
     bool matched = false;
