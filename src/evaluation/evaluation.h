@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "sql/sql.h"
 #include "stats/stats.h"
 
 namespace tatara::evaluation {
@@ -65,6 +66,10 @@ struct Evaluation {
 // with a label. Predictions that are not finite are counted, not an error.
 Result<Evaluation> Evaluate(const EvaluateOptions& options);
 Json ToJson(const Evaluation& evaluation);
+
+// One number for each row of a table: a regression's prediction. kInvalid for classifiers and where a
+// column is missing.
+Result<std::vector<double>> PredictNumbers(const ModelSource& source, const sql::Table& table);
 
 struct GateOptions {
   ModelSource candidate, champion;

@@ -377,4 +377,17 @@ Result<Predictions> Predict(const Judge& judge, const Rows& rows, const std::vec
   return out;
 }
 
+Result<std::vector<double>> PredictNumbers(const ModelSource& source, const sql::Table& table) {
+  const Judge judge = TRY(OpenJudge(source, {}));
+  const OutputRoles roles = RolesOf(*judge.model);
+  if (roles.probabilities || !roles.number) return Invalid(source.name + " predicts no number");
+  Rows rows;
+  rows.table = table;
+  rows.keep.resize(table.rows());
+  for (size_t i = 0; i < rows.keep.size(); ++i) rows.keep[i] = i;
+  RawOutput raw = TRY(RunAll(judge, roles, rows, rows.keep));
+  if (raw.width > 1) return Invalid(source.name + " predicts more than one number");
+  return std::move(raw.numbers);
+}
+
 }  // namespace tatara::evaluation
