@@ -39,8 +39,10 @@ struct AlarmNow {
 struct RulesOptions {
   Target* run = nullptr;     // starts pipelines
   Target* notify = nullptr;  // Notices
-  // The alarm's present state, or nothing when there is no such alarm. In the rule's transaction.
-  std::function<Result<std::optional<AlarmNow>>(db::Reader&, const std::string& alarm)> alarm;
+  // The alarm's state and window as of an instant, or nothing when there is no such alarm. Called
+  // in the rule's transaction.
+  std::function<Result<std::optional<AlarmNow>>(db::Reader&, const std::string& alarm, Time at)>
+      alarm;
   int hops_max = 32;
   int storm_max = 1000;
 };

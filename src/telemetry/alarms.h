@@ -45,6 +45,10 @@ class Alarms : public control::Planner {
   static Result<std::vector<AlarmSpec>> Get(db::Reader& reader, const std::string& project);
   static Result<std::vector<AlarmStatus>> List(db::Reader& reader);
   static Result<std::optional<AlarmStatus>> Find(db::Reader& reader, const std::string& name);
+  // The same with `detail` as an evaluation at `at` sees it now (its window has moved on since the
+  // state changed).
+  static Result<std::optional<AlarmStatus>> FindAt(db::Reader& reader, const std::string& name,
+                                                   Time at);
 
   std::string_view name() const override { return "alarms"; }
   void Tick(const control::Moment& moment) override;
