@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "os/clock.h"
 #include "serving/version.h"
 
 namespace tatara::serving {
@@ -31,6 +32,7 @@ struct Call {
   Cells cells;                             // empty: inputs are not captured
   std::string inference_id;                // empty: one is made
   Time event_time{};
+  os::Monotonic submitted{};  // set by Submit
   // Called once, on the net thread or on an infer thread; must not block.
   std::function<void(Result<inference::RunOutput>)> done;
 };

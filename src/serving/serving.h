@@ -80,6 +80,8 @@ class Serving : public control::Planner {
 
   // Reads the journals and loads each endpoint's default version. Before anything else.
   Status Recover();
+  // Begins to write what is captured.
+  void Start();
   // Ends the infer and capture threads; what was captured is on the disk then. Idempotent.
   void Stop();
 
@@ -91,14 +93,18 @@ class Serving : public control::Planner {
                              const std::vector<EndpointSpec>& wanted, Time now);
   static Result<std::vector<EndpointSpec>> EndpointsOf(db::Reader& reader,
                                                        std::string_view project);
-  // Loads, tries and publishes; returns when the version answers. kInvalid and the event
+  // Loads, tries, records and publishes; returns when the version answers. kInvalid and the event
   // deploy_failed when the model does not load; kConflict when the endpoint belongs to another
   // model. Makes the endpoint if it is not there.
   Result<Deployed> Deploy(const DeployRequest& request);
 
+  // A fresh id for a request that brought none.
+  std::string NewInferenceId();
+
   // --- What is ---
   // kNotFound names the endpoint.
   Result<std::shared_ptr<Endpoint>> Find(std::string_view name) const;
+  std::vector<std::shared_ptr<Endpoint>> Endpoints() const;
   Result<std::vector<EndpointStatus>> List() const;
   // From the rows alone: for homes that are opened for reading.
   static Result<std::vector<EndpointStatus>> ListRows(db::Reader& reader);
@@ -110,7 +116,7 @@ class Serving : public control::Planner {
   // Queues a call. All calls of one wake-up and one version share a run.
   void Submit(Call call);
   // kExhausted when so much waits that more would be suffered; ask before a body is parsed.
-  Status CheckLoad(const Endpoint& endpoint) const;
+  Status CheckLoad() const;
 
   // --- What was asked ---
   // The rows with from <= event_time < to: inference_id, event_time, model_version, the inputs by

@@ -1,5 +1,6 @@
 #include "sql/command.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
@@ -71,12 +72,20 @@ EngineOptions SandboxOf(const SqlCommand& command) {
   return options;
 }
 
+// The query names it, or a view does that the query names.
+bool IsWanted(const SqlCommand& command, const std::string& table) {
+  return Mentions(command.query, table) ||
+         std::ranges::any_of(command.views, [&](const NamedSql& view) {
+           return Mentions(command.query, view.name) && Mentions(view.sql, table);
+         });
+}
+
 // Makes what the query names. A view whose file is missing only matters if the query wants it, and
 // a name within the text may be anything: its error is kept until the query has failed.
 Status MakeViews(Engine& engine, const SqlCommand& command,
                  std::map<std::string, Error>& failures) {
   for (const NamedTable& table : command.tables) {
-    if (Mentions(command.query, table.name)) TRY(engine.CreateTable(table.name, table.table));
+    if (IsWanted(command, table.name)) TRY(engine.CreateTable(table.name, table.table));
   }
   std::vector<NamedSql> views = command.views;
   for (const NamedPath& source : command.sources) {

@@ -39,8 +39,10 @@ struct Truth {
 
 class Capture {
  public:
-  // `folder` is HOME/capture/ENDPOINT; made when first needed.
-  Capture(std::string folder, std::string endpoint, db::Database& database);
+  // `folder` is HOME/capture/ENDPOINT; made when first needed. `on_dirty` is called when there is
+  // something to write again; it must only wake others.
+  Capture(std::string folder, std::string endpoint, db::Database& database,
+          std::function<void()> on_dirty);
 
   // Reads the journals. Once, before anything else.
   Status Recover();
@@ -51,44 +53,52 @@ class Capture {
   Status AppendTruths(const std::vector<Truth>& truths, EndpointCounters& counters);
   // Writes what waits; with `durably` it is on the disk afterwards.
   Status Flush(bool durably);
-  // Turns closed journals into Parquet. On a thread that may take long.
+  // Turns closed journals into Parquet. On a thread that may take long, one at a time.
   Status ConvertClosed();
   bool HasClosed() const;
   // As Serving::Window.
   Result<sql::Table> Window(Time from, Time to);
-  // The greatest event time in the journals.
-  std::optional<Time> LastEventTime() const;
 
  private:
-  struct Closed {
-    int64_t number = 0;
+  struct Pending {
+    int64_t journal = 0;
+    std::string bytes;
   };
   bool InSample(std::string_view id) const;
-  void RollOver(Time time);
-  Status WriteOut(bool durably);
-  Status ReadJournal(int64_t number);
-  Status Convert(int64_t number);
-  std::string PathOf(int64_t number, std::string_view ending) const;
+  void AddRow(const Call& call, const inference::RunOutput& output, int64_t row,
+              EndpointCounters& counters);
+  void RollOver(int64_t time);
+  void MarkDirty();
+  std::vector<Pending> TakePending();
+  Status WriteAll(std::vector<Pending>& pending, bool durably);
+  Status WriteOne(const Pending& piece);
+  Status OpenFile(int64_t journal);
+  Status RecoverJournal(int64_t number);
+  Status Convert(int64_t journal);
 
   const std::string folder_;
   const std::string endpoint_;
   db::Database& database_;
+  const std::function<void()> on_dirty_;
 
   mutable std::mutex mutex_;  // guards what follows
   double sample_ = 100;
   RowStore rows_;
-  JournalWriter writer_;     // encodes into memory
-  int64_t number_ = 1;       // of the open journal
-  int64_t day_ = INT64_MIN;  // UTC day of the open journal's newest row
-  std::vector<std::pair<int64_t, std::string>> unwritten_;  // of journals that were closed since
-  std::vector<int64_t> closed_;                             // journals that wait to become Parquet
-  Time disk_until_ = Time::min();  // the greatest event time that only files have
-  std::optional<Time> last_time_;
-  std::string failed_;  // why the last write did not succeed
+  JournalWriter writer_;            // encodes into memory
+  int64_t journal_ = 1;             // the number of the open one
+  int64_t journal_rows_ = 0;        // recorded in it
+  int64_t count_ = 0;               // of records in it: the lower part of their sequence
+  int64_t day_ = INT64_MIN;         // UTC day of the open journal's newest row
+  bool dirty_ = false;              // on_dirty was called since the last TakePending
+  std::vector<Pending> pending_;    // blocks of journals closed since, or that could not be written
+  std::vector<int64_t> closed_;     // journals that wait to become Parquet
+  Time files_until_ = Time::min();  // the greatest event time of rows that only files have
 
   std::mutex file_mutex_;  // one writer of files at a time; taken before mutex_
   os::File file_;
-  int64_t file_number_ = 0;
+  int64_t file_journal_ = 0;
+  int64_t file_size_ = 0;  // of whole blocks
+  bool unsynced_ = false;
 };
 
 }  // namespace tatara::serving
