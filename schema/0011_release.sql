@@ -4,5 +4,6 @@ CREATE TABLE releases (
   mlflow_run TEXT NOT NULL,
   model TEXT NOT NULL,
   version BIGINT NOT NULL,
-  event TEXT NOT NULL            -- the version_created event: cause of the gate's
+  event TEXT NOT NULL,           -- the version_created event: cause of the gate's
+  detail TEXT NOT NULL           -- the verdict as JSON once there is one, else empty
 );

@@ -2,11 +2,13 @@
 
 #include "api/mlflow/mlflow.h"
 #include "api/native/jobs_routes.h"
+#include "api/native/project_routes.h"
 #include "api/native/registry_routes.h"
 #include "api/native/system_routes.h"
 #include "app/parts.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "project/project.h"
 
 namespace tatara::app {
 namespace {
@@ -122,27 +124,88 @@ Status App::MakeParts() {
   parts.control = std::make_unique<control::Control>(parts.clock(), parts.replay.get());
   parts.process_engine = std::make_unique<jobs::ProcessEngine>(
       home + "/jobs", os::JoinPath(os::LibraryFolder(), "tatara-runner"));
-  jobs::Options jobs_options;
-  jobs_options.queues = {{"local", WholeMachine()}};
-  jobs_options.wake = [control = parts.control.get()] { control->Wake(); };
-  jobs_options.environment = [this](const jobs::AttemptKey& key, const std::string& owner,
-                                    os::Environment& environment) {
-    AddJobEnvironment(key, owner, environment);
-  };
-  if (options_.mode == Mode::kOwner) {
-    jobs_options.may_start = [this](const JobId& id, const std::string& owner) {
-      return parts_->allowed.Has(id.value) || (!owner.empty() && parts_->allowed.Has(owner));
-    };
-  }
-  parts.jobs = std::make_unique<jobs::Jobs>(*parts.database, parts.clock(), *parts.process_engine,
-                                            *parts.pool, std::move(jobs_options));
+  MakeJobs();
+  MakeServing();
+  MakeWatchers();
   parts.clock_keeper = std::make_unique<ClockKeeper>(*parts.database, parts.replay.get());
   return {};
 }
 
+std::function<void()> App::Waker() const {
+  return [control = parts_->control.get()] { control->Wake(); };
+}
+
+// Jobs, and the pipelines and releases that are made of them. A command that owns the home runs
+// only what it started.
+void App::MakeJobs() {
+  Parts& parts = *parts_;
+  const bool limited = options_.mode == Mode::kOwner;
+  jobs::Options jobs_options;
+  jobs_options.queues = {{"local", WholeMachine()}};
+  jobs_options.wake = Waker();
+  jobs_options.environment = [this](const jobs::AttemptKey& key, const std::string& owner,
+                                    os::Environment& environment) {
+    AddJobEnvironment(key, owner, environment);
+  };
+  if (limited) {
+    jobs_options.may_start = [&parts](const JobId& id, const std::string& owner) {
+      return parts.allowed.Has(id.value) || (!owner.empty() && parts.allowed.Has(owner));
+    };
+  }
+  parts.jobs = std::make_unique<jobs::Jobs>(*parts.database, parts.clock(), *parts.process_engine,
+                                            *parts.pool, std::move(jobs_options));
+  std::function<bool(const PipelineRunId&)> may_run;
+  if (limited) may_run = [&parts](const PipelineRunId& id) { return parts.allowed.Has(id.value); };
+  parts.pipelines = std::make_unique<pipelines::Pipelines>(
+      *parts.database, parts.clock(), *parts.jobs, *parts.pool,
+      pipelines::Options{options_.home + "/workspaces", Waker(), may_run});
+  release::Options release_options{Waker(), may_run, nullptr};
+  if (!limited) {
+    release_options.deployed = [&parts](const std::string& model, const std::string& alias) {
+      return parts.serving->IsDeployed(model, alias);
+    };
+  }
+  parts.release =
+      std::make_unique<release::Release>(*parts.database, parts.clock(), *parts.pipelines,
+                                         *parts.artifacts, *parts.pool, std::move(release_options));
+}
+
+void App::MakeServing() {
+  Parts& parts = *parts_;
+  serving::Options options;
+  options.home = options_.home;
+  options.wake = Waker();
+  options.after_wake_up = [&parts](std::function<void()> task) {
+    parts.server->AfterWakeUp(std::move(task));
+  };
+  parts.serving = std::make_unique<serving::Serving>(*parts.database, *parts.artifacts,
+                                                     parts.clock(), *parts.pool, options);
+}
+
+// What watches and reacts: monitors, alarms, rules, notices.
+void App::MakeWatchers() {
+  Parts& parts = *parts_;
+  parts.alarms = std::make_unique<telemetry::Alarms>(*parts.database);
+  parts.monitor = std::make_unique<monitor::Monitor>(*parts.database, *parts.serving,
+                                                     *parts.artifacts, *parts.pool, Waker());
+  parts.pipeline_target = std::make_unique<PipelineTarget>(*parts.pipelines);
+  parts.notices = std::make_unique<events::Notices>(*parts.database, parts.clock(), *parts.pool,
+                                                    events::NoticeOptions{.wake = Waker()});
+  events::RulesOptions rules_options;
+  rules_options.run = parts.pipeline_target.get();
+  rules_options.notify = parts.notices.get();
+  rules_options.alarm = [](db::Reader& reader, const std::string& name,
+                           Time) -> Result<std::optional<events::AlarmNow>> {
+    const auto status = TRY(telemetry::Alarms::Find(reader, name));
+    if (!status) return std::nullopt;
+    return events::AlarmNow{status->state == telemetry::AlarmState::kAlarm, status->detail};
+  };
+  parts.rules = std::make_unique<events::Rules>(*parts.database, std::move(rules_options));
+}
+
 void App::AddRoutes() {
   Parts& parts = *parts_;
-  const auto wake = [control = parts.control.get()] { control->Wake(); };
+  const auto wake = Waker();
   parts.router.Add(api::SystemRoutes({.control = *parts.control,
                                       .clock = parts.clock(),
                                       .replay = parts.replay != nullptr,
@@ -151,6 +214,7 @@ void App::AddRoutes() {
                                       .router = parts.router,
                                       .request_stop = [&parts] { parts.stop_requested = true; }}));
   parts.router.Add(api::JobsRoutes({*parts.database, *parts.jobs, wake}));
+  parts.router.Add(api::ProjectRoutes({*parts.database, parts.clock(), [this] { AfterApply(); }}));
   parts.router.Add(api::RegistryRoutes({*parts.database, *parts.artifacts, parts.clock()}));
   parts.router.Add(api::MlflowRoutes({*parts.database, *parts.artifacts, parts.clock()}));
 }
@@ -173,11 +237,39 @@ Status App::Start() {
   TRY(StartServer());
   TRY(RecoverWork());
   Parts& parts = *parts_;
-  parts.control->Add(*parts.jobs);
-  parts.control->Add(*parts.clock_keeper);
+  AddPlanners();
   parts.control->Start();
   parts.started = true;
   return WriteServerRecord(options_.home, {parts.url, os::ProcessId(), options_.command});
+}
+
+void App::AddPlanners() {
+  Parts& parts = *parts_;
+  const bool server = options_.mode == Mode::kServer;
+  if (server) {
+    parts.control->Add(*parts.monitor);
+    parts.control->Add(*parts.alarms);
+    parts.control->Add(*parts.rules);
+  }
+  parts.control->Add(*parts.pipelines);
+  parts.control->Add(*parts.jobs);
+  parts.control->Add(*parts.release);
+  if (server) {
+    parts.control->Add(*parts.serving);
+    parts.control->Add(*parts.notices);
+  }
+  parts.control->Add(*parts.clock_keeper);
+}
+
+void App::AfterApply() {
+  Parts& parts = *parts_;
+  auto queues = parts.database->Read(
+      [](db::Reader& reader) { return project::QueuesOf(reader, WholeMachine()); });
+  if (queues)
+    parts.jobs->SetQueues(*std::move(queues));
+  else
+    Log::Error("app", "queues: " + queues.error().message);
+  parts.control->Wake();
 }
 
 Status App::StartServer() {
@@ -224,7 +316,10 @@ Status App::RecoverWork() {
       TRY(parts.database->Read([](db::Reader& reader) { return GetFact(reader, "identity"); }));
   const bool moved = !stored.empty() && stored != identity;
   if (moved) Log::Warn("app", "this home was moved or copied: what ran in it is LOST");
+  AfterApply();  // the queues of projects that were applied before
   TRY(parts.jobs->Recover(moved));
+  TRY(parts.pipelines->Recover());
+  if (options_.mode == Mode::kServer) TRY(parts.serving->Recover());
   if (stored == identity) return {};
   return parts.database->Write([&](db::Tx& tx) { return SetFact(tx, "identity", identity); });
 }
@@ -236,6 +331,7 @@ void App::Stop(std::chrono::milliseconds deadline) {
   parts.control->Stop();  // answers parked requests
   parts.server->Stop(deadline);
   parts.pool->Stop();
+  parts.serving->Stop();
   parts.clock_keeper->Save();
   (void)os::RemoveFile(options_.home + "/server.json");
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,7 +64,13 @@ class App {
   Status OpenHome();
   Status OpenClock();
   Status MakeParts();
+  void MakeJobs();
+  void MakeServing();
+  void MakeWatchers();
   void AddRoutes();
+  void AddPlanners();
+  void AfterApply();
+  std::function<void()> Waker() const;
   Status StartServer();
   Status RecoverWork();
   void AddJobEnvironment(const jobs::AttemptKey& key, const std::string& owner,

@@ -10,13 +10,20 @@
 
 #include "app/app.h"
 #include "app/home.h"
+#include "app/targets.h"
 #include "artifacts/artifacts.h"
 #include "auth/auth.h"
 #include "control/control.h"
 #include "db/db.h"
+#include "events/events.h"
 #include "jobs/engines/process/process_engine.h"
 #include "jobs/jobs.h"
+#include "monitor/monitor.h"
 #include "os/os.h"
+#include "pipelines/pipelines.h"
+#include "release/release.h"
+#include "serving/serving.h"
+#include "telemetry/telemetry.h"
 
 namespace tatara::app {
 
@@ -65,6 +72,14 @@ struct App::Parts {
   std::unique_ptr<control::Control> control;
   std::unique_ptr<jobs::ProcessEngine> process_engine;
   std::unique_ptr<jobs::Jobs> jobs;
+  std::unique_ptr<pipelines::Pipelines> pipelines;
+  std::unique_ptr<serving::Serving> serving;
+  std::unique_ptr<release::Release> release;
+  std::unique_ptr<telemetry::Alarms> alarms;
+  std::unique_ptr<monitor::Monitor> monitor;
+  std::unique_ptr<PipelineTarget> pipeline_target;
+  std::unique_ptr<events::Notices> notices;
+  std::unique_ptr<events::Rules> rules;
   std::unique_ptr<ClockKeeper> clock_keeper;
   net::Router router;
   std::unique_ptr<net::HttpServer> server;

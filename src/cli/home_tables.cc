@@ -3,9 +3,9 @@
 #include <cctype>
 
 #include "base/strings.h"
-#include "cli/model_file.h"
 #include "cli/session.h"
-#include "os/os.h"
+#include "os/files.h"
+#include "serving/serving.h"
 
 namespace tatara::cli {
 namespace {
@@ -96,32 +96,9 @@ sql::Table EventsTable(const Json& events) {
   return table;
 }
 
-// Each capture_E that the query names, as a Parquet file of all rows that the server makes.
-Status AddCaptureTables(Session& session, HomeTables& tables, sql::SqlCommand& command) {
-  const Json answer = TRY(session.Get("/api/v1/endpoints"));
-  for (const Json& endpoint : answer.Find("endpoints")->AsArray()) {
-    const std::string name = TRY(endpoint.GetString("name"));
-    const std::string table = "capture_" + name;
-    if (!Mentions(command.query, Lower(table))) continue;
-    if (tables.folder.empty()) {
-      tables.folder = "/tmp/tatara-sql-" + std::to_string(os::RandomU64());
-      TRY(os::MakeFolders(tables.folder, 0700));
-      command.view_folders.push_back(tables.folder);
-    }
-    const std::string file = os::JoinPath(tables.folder, table + ".parquet");
-    TRY(Download(session, "/api/v1/endpoints/" + PercentEncode(name) + "/capture", file));
-    command.views.push_back({table, "SELECT * FROM read_parquet(" + sql::QuoteText(file) + ")"});
-  }
-  return {};
-}
-
 }  // namespace
 
-HomeTables::~HomeTables() {
-  if (!folder.empty()) (void)os::RemoveTree(folder);
-}
-
-Status AddHomeTables(const Globals& globals, HomeTables& tables, sql::SqlCommand& command) {
+Status AddHomeTables(const Globals& globals, sql::SqlCommand& command) {
   const bool runs = Mentions(command.query, "runs"), metrics = Mentions(command.query, "metrics"),
              events = Mentions(command.query, "events"),
              capture = Lower(command.query).find("capture_") != std::string::npos;
@@ -141,8 +118,12 @@ Status AddHomeTables(const Globals& globals, HomeTables& tables, sql::SqlCommand
     const Json list = TRY(session->Get("/api/v1/events"));
     command.tables.push_back({"events", EventsTable(*list.Find("events"))});
   }
-  if (capture) TRY(AddCaptureTables(*session, tables, command));
-  return {};
+  if (!capture) return {};
+  // A running server first writes what it still holds; a home without one is read as it is.
+  if (!session->url().empty()) {
+    TRY(session->Post("/api/v1/capture/flush", Json::MakeObject()));
+  }
+  return serving::AddCaptureViews(home, command);
 }
 
 }  // namespace tatara::cli

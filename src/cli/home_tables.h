@@ -7,14 +7,6 @@
 
 namespace tatara::cli {
 
-// Files that the tables read; they go with it, so it must outlive the query.
-struct HomeTables {
-  HomeTables() = default;
-  ~HomeTables();
-  HomeTables(const HomeTables&) = delete;
-  std::string folder;
-};
-
-Status AddHomeTables(const Globals& globals, HomeTables& tables, sql::SqlCommand& command);
+Status AddHomeTables(const Globals& globals, sql::SqlCommand& command);
 
 }  // namespace tatara::cli

@@ -31,13 +31,15 @@ struct Row {
   std::string model;
   int64_t version = 0;
   EventId event;
+  std::string detail;
 };
 
 Result<std::optional<Row>> FindRow(db::Reader& reader, const PipelineRunId& run) {
-  return reader.One("SELECT mlflow_run, model, version, event FROM releases WHERE run = ?", {run},
-                    [](const db::Row& row) {
-                      return Row{RunId(row.Text(0)), row.Text(1), row.Int(2), EventId(row.Text(3))};
-                    });
+  return reader.One(
+      "SELECT mlflow_run, model, version, event, detail FROM releases WHERE run = ?", {run},
+      [](const db::Row& row) {
+        return Row{RunId(row.Text(0)), row.Text(1), row.Int(2), EventId(row.Text(3)), row.Text(4)};
+      });
 }
 
 std::string VersionUri(const std::string& model, int64_t version) {
@@ -190,8 +192,26 @@ void Release::Tick(const control::Moment& moment) {
       [](db::Reader& reader) { return pipelines::Pipelines::ListReleasing(reader); });
   if (!runs) return Log::Error("release", runs.error().message);
   for (const pipelines::Run& run : *runs) {
-    if (!options_.may_run || options_.may_run(run.id)) StartWork(run);
+    if (options_.may_run && !options_.may_run(run.id)) continue;
+    auto judged = FinishJudged(run);
+    if (!judged)
+      Log::Error("release", run.id.value + ": " + judged.error().message);
+    else if (!*judged)
+      StartWork(run);
   }
+}
+
+Result<bool> Release::FinishJudged(const pipelines::Run& run) {
+  const auto row = TRY(database_.Read([&](db::Reader& reader) { return FindRow(reader, run.id); }));
+  if (!row || row->detail.empty()) return false;
+  const Json detail = TRY(ParseJson(row->detail));
+  const std::string alias = TRY(detail.GetStringOr("alias", ""));
+  const bool promoted = TRY(detail.GetBoolOr("promoted", false));
+  if (promoted && options_.deployed && !options_.deployed(row->model, alias)) return true;
+  TRY(database_.Write(
+      [&](db::Tx& tx) { return pipelines_.FinishRelease(tx, run.id, true, "", detail); }));
+  options_.wake();
+  return true;
 }
 
 void Release::StartWork(const pipelines::Run& run) {
@@ -231,6 +251,7 @@ void Release::Record(const Outcome& outcome, Time now) {
     std::lock_guard lock(mutex_);
     busy_.erase(run);
   }
+  options_.wake();
   if (written) return;
   if (written.error().code == Code::kConflict) {
     return Log::Info("release", run.value + ": " + written.error().message + "; judging again");
@@ -243,7 +264,8 @@ Status Release::RecordVersion(db::Tx& tx, const Outcome& outcome, Time now) {
   TRY(registry::EnsureModel(tx, outcome.version->name, now));
   const registry::Version version = TRY(registry::CreateVersion(tx, *outcome.version, now));
   TRY(tx.Exec(
-      "INSERT INTO releases (run, mlflow_run, model, version, event) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO releases (run, mlflow_run, model, version, event, detail) "
+      "VALUES (?, ?, ?, ?, ?, '')",
       {outcome.run.id, outcome.version->run_id, version.name, version.version, version.event}));
   return {};
 }
@@ -282,7 +304,8 @@ Status Release::RecordVerdict(db::Tx& tx, const Outcome& outcome, Time now) {
   TRY(TagRun(tx, outcome, detail));
   detail.Set("promoted", promotes);
   detail.Set("alias", outcome.spec.promote);
-  return pipelines_.FinishRelease(tx, outcome.run.id, true, "", detail);
+  TRY(tx.Exec("UPDATE releases SET detail = ? WHERE run = ?", {detail.Dump(), outcome.run.id}));
+  return {};
 }
 
 // The verdict stands on the MLflow run too, where a person looks.

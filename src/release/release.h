@@ -63,6 +63,9 @@ struct Options {
   std::function<void()> wake;
   // Only releases of runs that this accepts make progress; null: all.
   std::function<bool(const PipelineRunId&)> may_run;
+  // Every endpoint that follows the alias has acted upon its last move: a run that promoted ends
+  // then. Null: nothing deploys here (a command owns the home), the run ends at once.
+  std::function<bool(const std::string& model, const std::string& alias)> deployed;
 };
 
 class Release : public control::Planner {
@@ -81,6 +84,8 @@ class Release : public control::Planner {
   struct Work;     // the steps, on the work pool
 
   void StartWork(const pipelines::Run& run);
+  // Ends the run if its verdict is recorded and carried out; says whether there was a verdict.
+  Result<bool> FinishJudged(const pipelines::Run& run);
   void Record(const Outcome& outcome, Time now);
   Status RecordVersion(db::Tx& tx, const Outcome& outcome, Time now);
   Status RecordVerdict(db::Tx& tx, const Outcome& outcome, Time now);

@@ -259,8 +259,7 @@ Result<sql::SqlCommand> SqlCommandOf(const Context& context) {
 Result<int> RunSql(Context& context) {
   CtrlC ctrl_c;  // before the engine's threads
   sql::SqlCommand command = TRY(SqlCommandOf(context));
-  HomeTables home_tables;
-  TRY(AddHomeTables(context.globals, home_tables, command));
+  TRY(AddHomeTables(context.globals, command));
   command.watch = [&](sql::Engine* engine) { ctrl_c.Watch(engine); };
   const sql::SqlResult result = TRY(sql::RunSqlCommand(command));
   if (!command.output.empty()) {
