@@ -2,6 +2,7 @@
 
 #include "api/mlflow/mlflow.h"
 #include "api/native/jobs_routes.h"
+#include "api/native/pipelines_routes.h"
 #include "api/native/project_routes.h"
 #include "api/native/registry_routes.h"
 #include "api/native/system_routes.h"
@@ -195,8 +196,8 @@ void App::MakeWatchers() {
   rules_options.run = parts.pipeline_target.get();
   rules_options.notify = parts.notices.get();
   rules_options.alarm = [](db::Reader& reader, const std::string& name,
-                           Time) -> Result<std::optional<events::AlarmNow>> {
-    const auto status = TRY(telemetry::Alarms::Find(reader, name));
+                           Time at) -> Result<std::optional<events::AlarmNow>> {
+    const auto status = TRY(telemetry::Alarms::FindAt(reader, name, at));
     if (!status) return std::nullopt;
     return events::AlarmNow{status->state == telemetry::AlarmState::kAlarm, status->detail};
   };
@@ -212,8 +213,11 @@ void App::AddRoutes() {
                                       .home = options_.home,
                                       .command = options_.command,
                                       .router = parts.router,
-                                      .request_stop = [&parts] { parts.stop_requested = true; }}));
+                                      .request_stop = [&parts] { parts.stop_requested = true; },
+                                      .cancel_all = [this] { return CancelAll(); }}));
   parts.router.Add(api::JobsRoutes({*parts.database, *parts.jobs, wake}));
+  parts.router.Add(
+      api::PipelinesRoutes({*parts.database, *parts.pipelines, wake, project::Resolve}));
   parts.router.Add(api::ProjectRoutes({*parts.database, parts.clock(), [this] { AfterApply(); }}));
   parts.router.Add(api::RegistryRoutes({*parts.database, *parts.artifacts, parts.clock()}));
   parts.router.Add(api::MlflowRoutes({*parts.database, *parts.artifacts, parts.clock()}));
@@ -259,6 +263,26 @@ void App::AddPlanners() {
     parts.control->Add(*parts.notices);
   }
   parts.control->Add(*parts.clock_keeper);
+}
+
+// Pipeline runs first, so that they submit no more jobs.
+Result<int64_t> App::CancelAll() {
+  Parts& parts = *parts_;
+  const int64_t count = TRY(parts.database->Write([&](db::Tx& tx) -> Result<int64_t> {
+    int64_t cancelled = 0;
+    for (const pipelines::Run& run : TRY(pipelines::Pipelines::List(tx, 0))) {
+      if (run.ended) continue;
+      TRY(parts.pipelines->Cancel(tx, run.id));
+      ++cancelled;
+    }
+    for (const jobs::Job& job : TRY(jobs::Jobs::List(tx, {.unfinished = true}))) {
+      TRY(parts.jobs->Cancel(tx, job.id));
+      ++cancelled;
+    }
+    return cancelled;
+  }));
+  parts.control->Wake();
+  return count;
 }
 
 void App::AfterApply() {

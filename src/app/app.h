@@ -70,6 +70,7 @@ class App {
   void AddRoutes();
   void AddPlanners();
   void AfterApply();
+  Result<int64_t> CancelAll();
   std::function<void()> Waker() const;
   Status StartServer();
   Status RecoverWork();

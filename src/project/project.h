@@ -103,4 +103,10 @@ Result<std::map<std::string, jobs::QueueLimits>> QueuesOf(db::Reader& reader,
 pipelines::RunRequest RunRequestOf(const Project& project, const PipelineSpec& pipeline,
                                    const std::string& folder, os::Environment environment);
 
+// Completes what a person asks of `tatara run`: the tatara.yaml of the folder, or of a folder above
+// it up to the repository's root, says which pipeline a target names, what its stages need and what
+// follows. A first target that is no pipeline's name is a target of the default (first) pipeline,
+// and then nothing follows. Without a tatara.yaml the request is what it was. Reads files.
+Result<pipelines::RunRequest> Resolve(pipelines::RunRequest request);
+
 }  // namespace tatara::project

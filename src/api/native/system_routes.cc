@@ -82,6 +82,9 @@ std::vector<net::Route> SystemRoutes(SystemContext context) {
     context.request_stop();
     return Json::Of({{"stopping", true}});
   });
+  const auto cancel = Answer([context](net::Request&) -> Result<Json> {
+    return Json::Of({{"cancelled", TRY(context.cancel_all())}});
+  });
   const auto advance = [context](net::Request request, net::Responder respond) {
     AdvanceClock(context, std::move(request), std::move(respond));
   };
@@ -100,6 +103,13 @@ std::vector<net::Route> SystemRoutes(SystemContext context) {
        stop,
        {},
        "End the server; jobs go on."},
+      {Verb::kPost,
+       "/api/v1/cancel-all",
+       Role::kAdmin,
+       RouteKind::kBuffered,
+       cancel,
+       {},
+       "Cancel all jobs and pipeline runs."},
       {Verb::kGet,
        "/api/v1/clock",
        Role::kViewer,

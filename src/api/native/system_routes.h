@@ -18,6 +18,7 @@ struct SystemContext {
   std::string home, command;
   const net::Router& router;
   std::function<void()> request_stop;
+  std::function<Result<int64_t>()> cancel_all;  // jobs and pipeline runs; how many
 };
 
 std::vector<net::Route> SystemRoutes(SystemContext context);

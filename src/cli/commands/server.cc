@@ -74,6 +74,17 @@ Result<int> Up(Context& context) {
   return 0;
 }
 
+// Cancels what runs and waits until it has ended: TERM, then KILL, within 7 s.
+Status CancelAll(Session& session) {
+  TRY(session.Post("/api/v1/cancel-all", Json::MakeObject()));
+  for (int i = 0; i < 100; ++i) {
+    const Json answer = TRY(session.Get("/api/v1/jobs?unfinished=true"));
+    if (answer.Find("jobs")->AsArray().empty()) return {};
+    os::SleepFor(std::chrono::milliseconds(100));
+  }
+  return Unavailable("some jobs have not ended yet; see `tatara jobs`");
+}
+
 Result<int> Down(Context& context) {
   auto session = Session::Open(context.globals, Access::kRead);
   if (!session || (*session)->url().empty()) {
@@ -81,8 +92,7 @@ Result<int> Down(Context& context) {
     return 0;
   }
   if (context.arguments.Has("--jobs")) {
-    TRY((*session)->Post("/api/v1/cancel-all", Json::MakeObject(),
-                         std::chrono::milliseconds(20'000)));
+    TRY(CancelAll(**session));
   }
   TRY((*session)->Post("/api/v1/stop", Json::MakeObject()));
   const std::string home = HomeOf(context.globals);
