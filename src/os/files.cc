@@ -254,6 +254,11 @@ Status CopyFile(const std::string& from, const std::string& to) {
   }
 }
 
+Status ChangeMode(const std::string& path, uint32_t mode) {
+  if (::chmod(path.c_str(), mode) != 0) return Failed("change the mode of", path);
+  return {};
+}
+
 Result<int64_t> FreeBytes(const std::string& path) {
   struct statvfs info;
   if (::statvfs(path.c_str(), &info) != 0) return Failed("read", path);

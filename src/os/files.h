@@ -55,6 +55,7 @@ Status RemoveFile(const std::string& path);  // absent is fine
 Status RemoveTree(const std::string& path);  // absent is fine
 Status SyncFolder(const std::string& path);
 Status CopyFile(const std::string& from, const std::string& to);
+Status ChangeMode(const std::string& path, uint32_t mode);  // permission bits
 Result<int64_t> FreeBytes(const std::string& path);
 
 // An open file; closes itself. One thread at a time.

@@ -49,6 +49,9 @@ struct RunOptions {
   int64_t jobs = 0;  // stages at once; 0: as many as the queues hold
 };
 
+// The options as JSON: {"force": true, "jobs": 2, ...}; what is not named keeps its default.
+Result<RunOptions> ParseRunOptions(const Json& json);
+
 struct RunRequest {
   std::string folder;             // absolute; where targets are relative to
   std::string name;               // the pipeline's name in tatara.yaml, or ""
