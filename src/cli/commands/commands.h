@@ -10,9 +10,11 @@ namespace tatara::cli {
 std::vector<Command>
 ServerCommands();  // up, down, status, clock, doctor, version, help, completion
 std::vector<Command> ProjectCommands();   // plan, apply, monitors, why, doctor
+std::vector<Command> PipelineCommands();  // run, pipelines
 std::vector<Command> RegistryCommands();  // runs, models, artifacts
 std::vector<Command> JudgeTools();        // evaluate, gate
 std::vector<Command> DataTools();         // drift, features build, sql
+std::vector<Command> EndpointCommands();  // deploy, endpoints, invoke
 std::vector<Command> JobCommands();       // submit, jobs, jobs show, jobs why, logs, cancel
 
 }  // namespace tatara::cli
