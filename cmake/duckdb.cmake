@@ -29,7 +29,7 @@ set_target_properties(tatara_duckdb PROPERTIES
   INSTALL_RPATH "$ORIGIN")
 
 # Who opens an engine needs the module beside it.
-foreach(test sql_test features_test)
+foreach(test sql_test features_test serving_test)
   if(TARGET ${test})
     add_dependencies(${test} tatara_duckdb)
   endif()

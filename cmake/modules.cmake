@@ -34,6 +34,8 @@ function(tatara_module name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${name} GTest::gmock GTest::gtest_main
                           ${ARG_LIBRARIES})
+    target_compile_definitions(${name}_test PRIVATE
+                               TATARA_TEST_DATA="${PROJECT_SOURCE_DIR}/test/data")
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
 endfunction()

@@ -1,11 +1,14 @@
 #include "app/app.h"
 
 #include "api/mlflow/mlflow.h"
+#include "api/native/endpoints_routes.h"
 #include "api/native/jobs_routes.h"
 #include "api/native/pipelines_routes.h"
 #include "api/native/project_routes.h"
 #include "api/native/registry_routes.h"
 #include "api/native/system_routes.h"
+#include "api/oip/oip.h"
+#include "api/sagemaker/sagemaker.h"
 #include "app/parts.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -109,7 +112,10 @@ Status App::OpenClock() {
     return Conflict("the clock of home " + options_.home + " stands at " + FormatTime(stood) +
                     " and never goes back; give --replay-from a fresh home (--home)");
   }
-  parts.replay = std::make_unique<os::ManualClock>(options_.replay_from.value_or(stood));
+  // A server that was killed had admitted requests up to the last one that it captured.
+  const Time captured = serving::LastEventTime(options_.home).value_or(Time::min());
+  parts.replay =
+      std::make_unique<os::ManualClock>(std::max(options_.replay_from.value_or(stood), captured));
   return {};
 }
 
@@ -220,7 +226,21 @@ void App::AddRoutes() {
       api::PipelinesRoutes({*parts.database, *parts.pipelines, wake, project::Resolve}));
   parts.router.Add(api::ProjectRoutes({*parts.database, parts.clock(), [this] { AfterApply(); }}));
   parts.router.Add(api::RegistryRoutes({*parts.database, *parts.artifacts, parts.clock()}));
-  parts.router.Add(api::MlflowRoutes({*parts.database, *parts.artifacts, parts.clock()}));
+  parts.router.Add(api::MlflowRoutes({*parts.database, *parts.artifacts, parts.clock(), wake}));
+  AddServingRoutes();
+}
+
+void App::AddServingRoutes() {
+  Parts& parts = *parts_;
+  const bool serves = options_.mode != Mode::kReadOnly;
+  parts.router.Add(api::EndpointsRoutes(
+      {*parts.database, *parts.artifacts, serves ? parts.serving.get() : nullptr}));
+  if (!serves) return;
+  const api::PredictContext context{
+      *parts.serving, *parts.control, parts.clock(), *parts.pool,
+      [&parts](std::function<void()> task) { parts.server->AfterWakeUp(std::move(task)); }};
+  parts.router.Add(api::OipRoutes(context));
+  parts.router.Add(api::SagemakerRoutes(context));
 }
 
 void App::AddJobEnvironment(const jobs::AttemptKey& key, const std::string& owner,

@@ -68,6 +68,7 @@ class App {
   void MakeServing();
   void MakeWatchers();
   void AddRoutes();
+  void AddServingRoutes();
   void AddPlanners();
   void AfterApply();
   Result<int64_t> CancelAll();

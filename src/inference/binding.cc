@@ -1,11 +1,10 @@
 #include "inference/binding.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "base/json.h"
 #include "base/strings.h"
+#include "inference/cell.h"
 #include "inference/inference.h"
 
 namespace tatara::inference {
@@ -36,11 +35,23 @@ Result<std::vector<std::string>> FeatureNames(const Model& model,
                  " and the model does not say which columns: name them with --features a,b,...");
 }
 
-std::unexpected<Error> BadValue(const std::string& column, size_t row, const std::string& what) {
-  return Invalid("column '" + column + "', row " + std::to_string(row + 1) + ": " + what);
+// Element `row` of a column.
+Cell CellOf(const ColumnView& view, size_t row) {
+  if (!view.valid.empty() && view.valid[row] == 0) return {};
+  switch (view.kind) {
+    case ColumnView::Kind::kInt:
+      return Cell::Int(view.ints[row]);
+    case ColumnView::Kind::kBool:
+      return Cell::Bool(view.ints[row] != 0);
+    case ColumnView::Kind::kDouble:
+      return Cell::Double(view.doubles[row]);
+    case ColumnView::Kind::kText:
+      return Cell::Text(view.texts[row]);
+  }
+  CHECK(false);
 }
 
-// Writes column values into every `stride`-th element of the tensor, from `first` on.
+// Writes `count` values from `begin` on into every `stride`-th element of the tensor.
 struct Filler {
   const std::string& column;
   const ColumnView& view;
@@ -48,107 +59,12 @@ struct Filler {
   Tensor& tensor;
   size_t first, stride;
 
-  bool IsMissing(size_t row) const {
-    if (!view.valid.empty() && view.valid[row] == 0) return true;
-    return view.kind == ColumnView::Kind::kDouble && std::isnan(view.doubles[row]);
-  }
-
   Status Fill() {
-    if (tensor.type == DataType::kBytes) return FillText();
-    if (view.kind == ColumnView::Kind::kText) {
-      return Invalid("column '" + column + "' is text; the model wants " +
-                     std::string(DataTypeName(tensor.type)));
-    }
-    switch (tensor.type) {
-      case DataType::kFp32:
-        return FillFloat<float>();
-      case DataType::kFp64:
-        return FillFloat<double>();
-      case DataType::kFp16:
-        return FillHalf();
-      case DataType::kBool:
-        return FillInt<uint8_t>(1);
-      case DataType::kUint8:
-        return FillInt<uint8_t>();
-      case DataType::kUint16:
-        return FillInt<uint16_t>();
-      case DataType::kUint32:
-        return FillInt<uint32_t>();
-      case DataType::kUint64:
-        return FillInt<uint64_t>();
-      case DataType::kInt8:
-        return FillInt<int8_t>();
-      case DataType::kInt16:
-        return FillInt<int16_t>();
-      case DataType::kInt32:
-        return FillInt<int32_t>();
-      default:
-        return FillInt<int64_t>();
-    }
-  }
-
-  double Number(size_t row) const {
-    if (IsMissing(row)) return std::numeric_limits<double>::quiet_NaN();
-    return view.kind == ColumnView::Kind::kDouble ? view.doubles[row]
-                                                  : static_cast<double>(view.ints[row]);
-  }
-
-  template <class T>
-  Status FillFloat() {
-    const auto out = tensor.As<T>();
     for (size_t i = 0; i < count; ++i) {
-      out[first + i * stride] = static_cast<T>(Number(begin + i));
-    }
-    return {};
-  }
-
-  Status FillHalf() {
-    const auto out = tensor.As<uint16_t>();
-    for (size_t i = 0; i < count; ++i) {
-      out[first + i * stride] = ToHalf(static_cast<float>(Number(begin + i)));
-    }
-    return {};
-  }
-
-  template <class T>
-  Status FillInt(T max = std::numeric_limits<T>::max()) {
-    const auto out = tensor.As<T>();
-    for (size_t i = 0; i < count; ++i) {
-      const size_t row = begin + i;
-      if (IsMissing(row)) {
-        return BadValue(
-            column, row,
-            "a value is missing; the model wants " + std::string(DataTypeName(tensor.type)));
-      }
-      int64_t value = 0;
-      if (view.kind == ColumnView::Kind::kDouble) {
-        const double number = view.doubles[row];
-        if (number != std::trunc(number) || std::abs(number) >= 0x1p63) {
-          return BadValue(column, row,
-                          FormatDouble(number) + " is no whole number; the model wants " +
-                              std::string(DataTypeName(tensor.type)));
-        }
-        value = static_cast<int64_t>(number);
-      } else {
-        value = view.ints[row];
-      }
-      if (std::cmp_less(value, std::numeric_limits<T>::min()) || std::cmp_greater(value, max)) {
-        return BadValue(column, row,
-                        std::to_string(value) + " is out of the range of " +
-                            std::string(DataTypeName(tensor.type)));
-      }
-      out[first + i * stride] = static_cast<T>(value);
-    }
-    return {};
-  }
-
-  Status FillText() {
-    if (view.kind != ColumnView::Kind::kText) {
-      return Invalid("column '" + column + "' is no text; the model wants BYTES");
-    }
-    for (size_t i = 0; i < count; ++i) {
-      if (IsMissing(begin + i)) return BadValue(column, begin + i, "a text is missing");
-      tensor.strings[first + i * stride] = view.texts[begin + i];
+      Status put = PutCell(tensor, first + i * stride, CellOf(view, begin + i));
+      if (put) continue;
+      return Invalid("column '" + column + "', row " + std::to_string(begin + i + 1) + ": " +
+                     put.error().message);
     }
     return {};
   }

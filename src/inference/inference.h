@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "inference/binding.h"
+#include "inference/cell.h"
 #include "inference/tensor.h"
 
 namespace tatara::inference {

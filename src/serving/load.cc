@@ -137,11 +137,11 @@ std::string FreeName(const Layout& layout, std::string name) {
   return candidate;
 }
 
-void AddColumn(Version& version, std::string name, Version::Source source) {
-  const bool text = version.model->inputs()[source.input].type == DataType::kBytes;
+void AddColumn(Version& version, std::string name, std::vector<Version::Target> targets) {
+  const bool text = version.model->inputs()[targets.front().input].type == DataType::kBytes;
   version.layout.columns.push_back({FreeName(version.layout, std::move(name)), text});
   if (text) ++version.layout.texts;
-  version.sources.push_back(source);
+  version.targets.push_back(std::move(targets));
 }
 
 }  // namespace
@@ -149,13 +149,14 @@ void AddColumn(Version& version, std::string name, Version::Source source) {
 void SetLayout(Version& version) {
   if (version.binding) {
     for (const std::string& name : version.binding->columns) {
+      std::vector<Version::Target> targets;
       for (size_t i = 0; i < version.binding->inputs.size(); ++i) {
         const auto& columns = version.binding->inputs[i].columns;
-        const auto found = std::ranges::find(columns, name);
-        if (found == columns.end()) continue;
-        AddColumn(version, name, {i, static_cast<size_t>(found - columns.begin())});
-        break;
+        for (size_t c = 0; c < columns.size(); ++c) {
+          if (columns[c] == name) targets.push_back({i, c});
+        }
       }
+      AddColumn(version, name, std::move(targets));
     }
     return;
   }
@@ -170,7 +171,7 @@ void SetLayout(Version& version) {
     const int64_t width = inputs[i].shape.size() == 1 ? 1 : inputs[i].shape[1];
     for (int64_t c = 0; c < width; ++c) {
       AddColumn(version, width == 1 ? inputs[i].name : inputs[i].name + "_" + std::to_string(c),
-                {i, static_cast<size_t>(c)});
+                {{i, static_cast<size_t>(c)}});
     }
   }
 }

@@ -142,6 +142,7 @@ class Serving::Impl {
                  }) {}
 
   Status Recover() {
+    flusher_.Start();
     const Snapshot snapshot = TRY(database_.Read(LoadSnapshot));
     for (const EndpointRow& row : snapshot.endpoints) {
       TRY(AddEndpoint(row));
@@ -154,7 +155,6 @@ class Serving::Impl {
     return PublishAll();
   }
 
-  void Start() { flusher_.Start(); }
   void Stop() {
     batcher_.Stop();
     flusher_.Stop();
@@ -594,7 +594,6 @@ Serving::Serving(db::Database& database, artifacts::Store& artifacts, const os::
 Serving::~Serving() { Stop(); }
 
 Status Serving::Recover() { return impl_->Recover(); }
-void Serving::Start() { impl_->Start(); }
 void Serving::Stop() { impl_->Stop(); }
 
 Status Serving::SetEndpoints(db::Tx& tx, std::string_view project,

@@ -78,10 +78,9 @@ class Serving : public control::Planner {
           os::WorkPool& pool, Options options);
   ~Serving() override;
 
-  // Reads the journals and loads each endpoint's default version. Before anything else.
+  // Reads the journals, loads each endpoint's default version and begins to write what is captured.
+  // Before anything else.
   Status Recover();
-  // Begins to write what is captured.
-  void Start();
   // Ends the infer and capture threads; what was captured is on the disk then. Idempotent.
   void Stop();
 

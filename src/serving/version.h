@@ -46,12 +46,13 @@ struct Version {
   std::optional<inference::Binding> binding;  // of rows with named columns
   std::string unbound;                        // why there is no binding
   Layout layout;
-  // For each layout column: the input, and the column in it. Empty when rows cannot be captured.
-  struct Source {
+  // Where the cells of each layout column go; of a bound column perhaps to several inputs. Empty
+  // when rows cannot be captured.
+  struct Target {
     size_t input = 0;
-    size_t column = 0;
+    size_t column = 0;  // of that input
   };
-  std::vector<Source> sources;
+  std::vector<std::vector<Target>> targets;
   // Rows of several requests may share one run: every first dimension is free, and a trial showed
   // that rows do not touch each other.
   bool batches = false;

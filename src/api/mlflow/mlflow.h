@@ -7,6 +7,7 @@
 // minutes. What of MLflow is not here (traces, webhooks, ...) is 404 ENDPOINT_NOT_FOUND.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "artifacts/artifacts.h"
@@ -21,6 +22,7 @@ struct MlflowContext {
   db::Database& database;
   artifacts::Store& artifacts;
   const os::Clock& clock;
+  std::function<void()> alias_moved;  // who serves an alias looks again; may be empty
 };
 
 // All routes of the dialect, also /health and /version.

@@ -188,17 +188,21 @@ Result<std::string> SetAlias(const MlflowContext& context, const Args& args) {
   const auto key = TRY(VersionOf(args));
   const registry::AliasMove move{
       .model = key.name, .alias = TRY(args.Text("alias")), .version = key.version};
-  return Change(context, [&](db::Tx& tx, Time now) -> Status {
+  auto answer = Change(context, [&](db::Tx& tx, Time now) -> Status {
     TRY(registry::SetAlias(tx, move, now));
     return {};
   });
+  if (answer && context.alias_moved) context.alias_moved();
+  return answer;
 }
 
 Result<std::string> DeleteAlias(const MlflowContext& context, const Args& args) {
   const std::string name = TRY(args.Text("name"));
   const std::string alias = TRY(args.Text("alias"));
-  return Change(context,
-                [&](db::Tx& tx, Time now) { return registry::DeleteAlias(tx, name, alias, now); });
+  auto answer = Change(
+      context, [&](db::Tx& tx, Time now) { return registry::DeleteAlias(tx, name, alias, now); });
+  if (answer && context.alias_moved) context.alias_moved();
+  return answer;
 }
 
 Result<std::string> GetByAlias(const MlflowContext& context, const Args& args) {

@@ -14,6 +14,9 @@ std::vector<Command> PipelineCommands();  // run, pipelines
 std::vector<Command> RegistryCommands();  // runs, models, artifacts
 std::vector<Command> JudgeTools();        // evaluate, gate
 std::vector<Command> DataTools();         // drift, features build, sql
+std::vector<Command> RuleTools();         // rules test
+std::vector<Command> ScheduleTools();     // schedule next
+std::vector<Command> AlarmTools();        // alarms test
 std::vector<Command> EndpointCommands();  // deploy, endpoints, invoke
 std::vector<Command> JobCommands();       // submit, jobs, jobs show, jobs why, logs, cancel
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 
+#include "base/strings.h"
 #include "inference/inference.h"
 #include "os/files.h"
 #include "os/process.h"
@@ -271,7 +272,9 @@ Result<std::shared_ptr<const Model>> Load(const std::string& path) {
   try {
     return OnnxModel::Open(*environment, path);
   } catch (const std::exception& error) {
-    return Invalid(os::NameOf(path) + " is no ONNX model that can be loaded: " + error.what());
+    // The runtime names the whole path; it may end up in an event, and a home may move.
+    return Invalid(os::NameOf(path) + " is no ONNX model that can be loaded: " +
+                   ReplaceAll(error.what(), path, os::NameOf(path)));
   }
 }
 

@@ -165,25 +165,31 @@ void Capture::AddRow(const Call& call, const inference::RunOutput& output, int64
   ++counters.captured_rows;
 }
 
-Status Capture::AppendTruths(const std::vector<Truth>& truths, EndpointCounters& counters) {
+Result<TruthCounts> Capture::AppendTruths(const std::vector<Truth>& truths,
+                                          EndpointCounters& counters) {
+  using Answer = RowStore::TruthResult;
+  TruthCounts counts;
   {
     std::lock_guard lock(mutex_);
-    const bool only_memory = files_until_ == Time::min() && rows_.evicted_until() == INT64_MIN;
+    const bool all_in_memory = files_until_ == Time::min() && rows_.evicted_until() == INT64_MIN;
     for (const Truth& truth : truths) {
-      const auto result = rows_.AddTruth(truth.inference_id, truth.value);
-      if (result == RowStore::TruthResult::kRepeated) ++counters.truths_repeated;
-      if (result == RowStore::TruthResult::kUnknown) ++counters.truths_unknown;
-      if (result == RowStore::TruthResult::kTaken) ++counters.truths;
+      const Answer answer = rows_.AddTruth(truth.inference_id, truth.value);
+      ++(answer == Answer::kTaken     ? counts.taken
+         : answer == Answer::kUnknown ? counts.unknown
+                                      : counts.repeated);
       // A row that only files have is joined there.
-      const bool keep = result == RowStore::TruthResult::kTaken ||
-                        (result == RowStore::TruthResult::kUnknown && !only_memory);
-      if (!keep) continue;
+      if (answer == Answer::kRepeated || (answer == Answer::kUnknown && all_in_memory)) continue;
       writer_.Truth(
           {(journal_ << 40) + count_++, ToMicros(truth.time), truth.inference_id, truth.value});
     }
     MarkDirty();
   }
-  return Flush(true);
+  counters.truths += counts.taken;
+  counters.truths_unknown += counts.unknown;
+  counters.truths_repeated += counts.repeated;
+  // Also when all were repeated: the first answer may have been lost before it was durable.
+  TRY(Flush(true));
+  return counts;
 }
 
 std::vector<Capture::Pending> Capture::TakePending() {

@@ -37,6 +37,12 @@ struct Truth {
   Time time{};
 };
 
+struct TruthCounts {
+  int64_t taken = 0;
+  int64_t unknown = 0;   // no row of this id is in memory: never asked, or long ago
+  int64_t repeated = 0;  // it had a truth
+};
+
 class Capture {
  public:
   // `folder` is HOME/capture/ENDPOINT; made when first needed. `on_dirty` is called when there is
@@ -50,7 +56,7 @@ class Capture {
   // Keeps the rows of an answered call, if it is in the sample.
   void Append(const Call& call, const inference::RunOutput& output, EndpointCounters& counters);
   // Returns once the truths are on the disk.
-  Status AppendTruths(const std::vector<Truth>& truths, EndpointCounters& counters);
+  Result<TruthCounts> AppendTruths(const std::vector<Truth>& truths, EndpointCounters& counters);
   // Writes what waits; with `durably` it is on the disk afterwards.
   Status Flush(bool durably);
   // Turns closed journals into Parquet. On a thread that may take long, one at a time.
