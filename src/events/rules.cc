@@ -197,7 +197,7 @@ class Rules::Impl {
         TRY(Dispatch(event));
         position_ = event.position;
       }
-      if (batch.size() < static_cast<size_t>(kBatch)) break;
+      if (batch.empty()) break;  // also what the decisions themselves appended has been seen
     }
     return StoreCursor();
   }

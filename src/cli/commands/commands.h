@@ -14,6 +14,7 @@ std::vector<Command> PipelineCommands();  // run, pipelines
 std::vector<Command> RegistryCommands();  // runs, models, artifacts
 std::vector<Command> JudgeTools();        // evaluate, gate
 std::vector<Command> DataTools();         // drift, features build, sql
+std::vector<Command> EventCommands();     // events, alarms, rules
 std::vector<Command> RuleTools();         // rules test
 std::vector<Command> ScheduleTools();     // schedule next
 std::vector<Command> AlarmTools();        // alarms test
