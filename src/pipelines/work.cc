@@ -93,8 +93,9 @@ Status StageWork::Commit(size_t stage) { return DoCommit(project_->stages[stage]
 
 Result<std::optional<LockEntry>> StageWork::EntryOf(const Stage& stage) {
   if (!stage.IsData()) return locks_.Find(stage);
+  const std::string text = TRY(os::ReadFile(stage.file, kTextMax));
   LockEntry entry;
-  entry.outs = TRY(ParseDataItems(TRY(os::ReadFile(stage.file, kTextMax))));
+  entry.outs = TRY(ParseDataItems(text));
   return std::optional(std::move(entry));
 }
 

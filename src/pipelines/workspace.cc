@@ -103,18 +103,25 @@ Status SetParams(const RunRequest& request, const std::string& folder) {
   return text == before ? Status{} : os::WriteFileDurably(path, text);
 }
 
-// Under another name first: a workspace that stands there is whole.
-Status MakeWorkspace(const RunRequest& request, const Workspace& workspace) {
-  const std::string& root = workspace.root;
-  if (os::Exists(root)) return {};
+Status FillWorkspace(const RunRequest& request, const Workspace& workspace,
+                     const std::string& made) {
   const Project project = TRY(LoadProject(request.folder));
-  const std::string made = root + ".tmp";
-  TRY(os::RemoveTree(made));
   TRY(Copier(project, workspace.hidden).Copy(project.root, made, 0));
   TRY(MakeConfig(project, made));
   TRY(CheckOutData(project, made));
-  TRY(SetParams(request, made + "/" + RelativePath(request.folder, project.root)));
-  return os::Rename(made, root);
+  return SetParams(request, made + "/" + RelativePath(request.folder, project.root));
+}
+
+// Under another name first: a workspace that stands there is whole.
+Status MakeWorkspace(const RunRequest& request, const Workspace& workspace) {
+  if (os::Exists(workspace.root)) return {};
+  const std::string made = workspace.root + ".tmp";
+  TRY(os::RemoveTree(made));
+  if (Status filled = FillWorkspace(request, workspace, made); !filled) {
+    (void)os::RemoveTree(made);
+    return filled;
+  }
+  return os::Rename(made, workspace.root);
 }
 
 }  // namespace

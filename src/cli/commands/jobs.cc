@@ -174,7 +174,10 @@ Result<int> Logs(Context& context) {
 Result<int> CancelJob(Context& context) {
   auto session = TRY(Session::Open(context.globals, Access::kOwn));
   for (const std::string& id : context.arguments.positional) {
-    TRY(session->Post("/api/v1/jobs/" + PercentEncode(id) + "/cancel", Json::MakeObject()));
+    const bool run = id.starts_with("p-");  // a pipeline run, which cancels its jobs
+    TRY(session->Post((run ? "/api/v1/pipelines/runs/" : "/api/v1/jobs/") + PercentEncode(id) +
+                          "/cancel",
+                      Json::MakeObject()));
     if (!context.globals.json) context.out.Line("cancelling " + id);
   }
   if (context.globals.json) {

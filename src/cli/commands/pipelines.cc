@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::string_view kSection = "Pipelines";
 constexpr int kInterrupted = 130;
-constexpr auto kGlance = std::chrono::milliseconds(50);
+constexpr auto kGlanceMin = std::chrono::milliseconds(5);
+constexpr auto kGlanceMax = std::chrono::milliseconds(80);
 constexpr size_t kLogLinesShown = 20;
 
 // Options of `dvc repro` and what they are called in a request.
@@ -93,7 +94,8 @@ class Follower {
       for (const StageView& stage : stages) TRY(Tell(stage));
       if (IsFinal(state)) return TellEnd(run, state, stages);
       Draw(stages, state);
-      if (signals_.WaitFor(kGlance) != 0) TRY(Interrupt());
+      if (signals_.WaitFor(glance_) != 0) TRY(Interrupt());
+      glance_ = std::min(glance_ * 2, std::chrono::milliseconds(kGlanceMax));
     }
   }
 
@@ -201,6 +203,7 @@ class Follower {
   std::set<std::string> told_;
   std::map<std::string, os::Stopwatch> started_;
   size_t skipped_ = 0;
+  std::chrono::milliseconds glance_ = kGlanceMin;
   int ticks_ = 0;
   bool interrupted_ = false;
 };
