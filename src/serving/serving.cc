@@ -14,6 +14,17 @@
 namespace tatara::serving {
 namespace {
 
+constexpr size_t kIdPrefix = 8;  // random characters, new with each start
+constexpr size_t kIdCount = 7;   // base 36: seventy-eight thousand million ids
+
+std::string MakeIdPrefix() {
+  std::string prefix;
+  for (const char byte : os::RandomBytes(kIdPrefix)) {
+    prefix += "0123456789abcdefghijklmnopqrstuv"[static_cast<uint8_t>(byte) % 32];
+  }
+  return prefix + std::string(kIdCount, '0');
+}
+
 struct LoadResult {
   Action action;
   ModelFile file;
@@ -134,7 +145,7 @@ class Serving::Impl {
         clock_(clock),
         pool_(pool),
         options_(std::move(options)),
-        id_prefix_(os::NewId(os::RealClock().Now()).substr(0, 20)),
+        id_prefix_(MakeIdPrefix()),
         flusher_([this] { return Endpoints(); }, pool),
         batcher_(options_.after_wake_up, options_.infer_threads,
                  [](const Call& call, const Result<inference::RunOutput>& output) {
@@ -268,10 +279,16 @@ class Serving::Impl {
   }
   Status CheckLoad() const { return batcher_.CheckLoad(); }
 
+  // Fifteen characters: a std::string keeps them without an allocation.
   std::string NewInferenceId() {
-    std::string digits = std::to_string(id_count_.fetch_add(1, std::memory_order_relaxed));
-    if (digits.size() < 12) digits.insert(0, 12 - digits.size(), '0');
-    return id_prefix_ + digits;
+    constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
+    std::string id = id_prefix_;
+    uint64_t count = id_count_.fetch_add(1, std::memory_order_relaxed);
+    for (size_t i = id.size(); i-- > kIdPrefix;) {
+      id[i] = kDigits[count % kDigits.size()];
+      count /= kDigits.size();
+    }
+    return id;
   }
 
  private:
@@ -573,8 +590,8 @@ class Serving::Impl {
   const os::Clock& clock_;
   os::WorkPool& pool_;
   const Options options_;
-  const std::string id_prefix_;
-  std::atomic<int64_t> id_count_{0};
+  const std::string id_prefix_;  // and zeros where the count goes
+  std::atomic<uint64_t> id_count_{0};
 
   std::mutex deploy_mutex_;   // one Deploy at a time
   std::mutex publish_mutex_;  // rows are read and published in one order; taken before mutex_

@@ -333,7 +333,7 @@ TEST_F(ServingTest, AnswersAreCaptured) {
 
 TEST_F(ServingTest, NewInferenceIdsDiffer) {
   EXPECT_NE(serving_->NewInferenceId(), serving_->NewInferenceId());
-  EXPECT_EQ(serving_->NewInferenceId().size(), 32u);
+  EXPECT_EQ(serving_->NewInferenceId().size(), 15u);
 }
 
 }  // namespace

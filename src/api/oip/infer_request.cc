@@ -141,10 +141,7 @@ class Reader {
   }
 
   Result<InferRequest> Read(ondemand::document& document) {
-    ondemand::object body;
-    if (document.get_object().get(body) != simdjson::SUCCESS) {
-      return Invalid("the body must be a JSON object with 'inputs'");
-    }
+    ondemand::object body = TRY(ObjectOf(document, "the body must be a JSON object with 'inputs'"));
     bool has_inputs = false;
     for (auto field : body) {
       ondemand::field member = TRY(Take(std::move(field)));

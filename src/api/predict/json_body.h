@@ -41,6 +41,13 @@ auto WithDocument(std::string& body, Fn fn)
   return fn(document.value_unsafe());
 }
 
+// The document's object; kInvalid with `wanted` when it is something else.
+inline Result<simdjson::ondemand::object> ObjectOf(simdjson::ondemand::document& document,
+                                                   const char* wanted) {
+  if (TRY(Take(document.type())) != simdjson::ondemand::json_type::object) return Invalid(wanted);
+  return Take(document.get_object());
+}
+
 // Nothing follows the value that was read to its end.
 inline Status CheckEnd(simdjson::ondemand::document& document) {
   if (document.current_location().error() == simdjson::OUT_OF_BOUNDS) return {};

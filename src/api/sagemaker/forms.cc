@@ -165,12 +165,10 @@ Status ReadTensorForm(std::string_view key, ondemand::value value, Call& call) {
 }
 
 Status ReadForms(ondemand::document& document, Call& call) {
-  ondemand::object body;
-  if (document.get_object().get(body) != simdjson::SUCCESS) {
-    return Invalid(
-        "the body must be a JSON object with one of dataframe_split, dataframe_records, "
-        "instances and inputs");
-  }
+  ondemand::object body =
+      TRY(ObjectOf(document,
+                   "the body must be a JSON object with one of dataframe_split, "
+                   "dataframe_records, instances and inputs"));
   std::string found;
   for (auto field : body) {
     ondemand::field member = TRY(Take(std::move(field)));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "serving/capture/files.h"
 #include "serving/capture/view.h"
@@ -251,6 +252,25 @@ TEST(RowStore, EvictsTheOldestBeyondItsLimit) {
   EXPECT_TRUE(rows.Has("4999"));
   EXPECT_GE(rows.evicted_until(), 5000 - 2048 - 1);
   EXPECT_EQ(rows.AddTruth("4999", "1"), RowStore::TruthResult::kTaken);
+}
+
+TEST(IdIndex, FindsWhatStandsAfterManyErasures) {
+  IdIndex index;
+  std::set<uint64_t> stand;
+  // Few hashes, so that entries collide and move.
+  const auto hash = [](uint64_t place) { return (place % 97) * 2 + 1; };
+  for (uint64_t place = 0; place < 5000; ++place) {
+    index.Insert(hash(place), place);
+    stand.insert(place);
+    if (place % 3 != 0) continue;
+    const uint64_t victim = *stand.lower_bound(place / 2);
+    index.Erase(hash(victim), victim);
+    stand.erase(victim);
+  }
+  for (uint64_t place = 0; place < 5000; ++place) {
+    const uint64_t found = index.Find(hash(place), [&](uint64_t p) { return p == place; });
+    ASSERT_EQ(found, stand.contains(place) ? place : IdIndex::kNone) << place;
+  }
 }
 
 TEST(RowStore, LayoutsOfSeveralVersions_AreJoinedByName) {

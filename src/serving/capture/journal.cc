@@ -137,12 +137,13 @@ uint32_t JournalWriter::NumberOf(const Layout& layout) {
   const auto found = std::ranges::find(layouts_, layout);
   const auto number = static_cast<uint32_t>(found - layouts_.begin());
   if (found != layouts_.end()) return number;
-  Put(payload_, Record::kLayout);
-  Put(payload_, number);
-  Put(payload_, static_cast<uint32_t>(layout.columns.size()));
+  std::string& out = Begin();
+  Put(out, Record::kLayout);
+  Put(out, number);
+  Put(out, static_cast<uint32_t>(layout.columns.size()));
   for (const Layout::Column& column : layout.columns) {
-    Put(payload_, static_cast<uint8_t>(column.text));
-    PutText(payload_, column.name);
+    Put(out, static_cast<uint8_t>(column.text));
+    PutText(out, column.name);
   }
   layouts_.push_back(layout);
   return number;
@@ -150,41 +151,50 @@ uint32_t JournalWriter::NumberOf(const Layout& layout) {
 
 void JournalWriter::Row(const Layout& layout, const RowView& row) {
   const uint32_t number = NumberOf(layout);
-  Put(payload_, Record::kRow);
-  Put(payload_, number);
-  Put(payload_, row.sequence);
-  Put(payload_, row.time);
-  PutText(payload_, row.id);
-  PutText(payload_, row.version);
-  payload_.append(reinterpret_cast<const char*>(row.numbers.data()), row.numbers.size_bytes());
-  for (const std::string& text : row.texts) PutText(payload_, text);
+  std::string& out = Begin();
+  Put(out, Record::kRow);
+  Put(out, number);
+  Put(out, row.sequence);
+  Put(out, row.time);
+  PutText(out, row.id);
+  PutText(out, row.version);
+  out.append(reinterpret_cast<const char*>(row.numbers.data()), row.numbers.size_bytes());
+  for (const std::string& text : row.texts) PutText(out, text);
   if (const auto* value = std::get_if<double>(row.prediction)) {
-    Put(payload_, Kind::kNumber);
-    Put(payload_, *value);
+    Put(out, Kind::kNumber);
+    Put(out, *value);
   } else if (const auto* text = std::get_if<std::string>(row.prediction)) {
-    Put(payload_, Kind::kText);
-    PutText(payload_, *text);
+    Put(out, Kind::kText);
+    PutText(out, *text);
   } else {
-    Put(payload_, Kind::kNone);
+    Put(out, Kind::kNone);
   }
 }
 
 void JournalWriter::Truth(const TruthView& truth) {
-  Put(payload_, Record::kTruth);
-  Put(payload_, truth.sequence);
-  Put(payload_, truth.time);
-  PutText(payload_, truth.id);
-  PutText(payload_, truth.value);
+  std::string& out = Begin();
+  Put(out, Record::kTruth);
+  Put(out, truth.sequence);
+  Put(out, truth.time);
+  PutText(out, truth.id);
+  PutText(out, truth.value);
+}
+
+// The header's place was left free, so that the records need no copy.
+std::string& JournalWriter::Begin() {
+  if (block_.empty()) block_.resize(kHeaderBytes);
+  return block_;
 }
 
 std::string JournalWriter::TakeBlock() {
-  if (payload_.empty()) return {};
-  std::string block(kMagic);
-  block.reserve(kHeaderBytes + payload_.size());
-  Put(block, static_cast<uint32_t>(payload_.size()));
-  Put(block, Checksum(payload_));
-  block += payload_;
-  payload_.clear();
+  if (block_.empty()) return {};
+  const std::string_view payload = std::string_view(block_).substr(kHeaderBytes);
+  std::string header(kMagic);
+  Put(header, static_cast<uint32_t>(payload.size()));
+  Put(header, Checksum(payload));
+  block_.replace(0, kHeaderBytes, header);
+  std::string block = std::move(block_);
+  block_ = {};
   return block;
 }
 

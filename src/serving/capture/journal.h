@@ -50,16 +50,17 @@ class JournalWriter {
  public:
   void Row(const Layout& layout, const RowView& row);
   void Truth(const TruthView& truth);
-  bool empty() const { return payload_.empty(); }
+  bool empty() const { return block_.empty(); }
   // What was recorded since the last call, as one block.
   std::string TakeBlock();
   // The next record goes to another file.
   void StartFile() { layouts_.clear(); }
 
  private:
+  std::string& Begin();
   uint32_t NumberOf(const Layout& layout);
 
-  std::string payload_;
+  std::string block_;            // room for the header, then records
   std::vector<Layout> layouts_;  // those that stand in this file
 };
 

@@ -8,8 +8,6 @@
 namespace tatara::serving {
 namespace {
 
-constexpr size_t kBlockRows = 1024;
-
 // A column that takes numbers and turns to text with the first text that comes.
 class MixedColumn {
  public:
@@ -57,7 +55,7 @@ sql::Column FixedColumn(std::string name, sql::Type type, std::string declared) 
 class RowStore::TableBuilder {
  public:
   void Add(const RowStore& store, const Block& block, size_t row) {
-    ids_.texts.push_back(block.ids[row]);
+    ids_.texts.emplace_back(block.id(row));
     times_.ints.push_back(block.times[row]);
     versions_.texts.push_back(store.versions_[block.versions[row]]);
     sequences_.ints.push_back(block.sequences[row]);
@@ -138,17 +136,27 @@ RowStore::Block& RowStore::BlockFor(const Layout& layout) {
   while (!blocks_.empty() && rows_ + kBlockRows > rows_max_) EvictOldest();
   auto block = std::make_unique<Block>();
   block->layout = layout;
-  block->ids.reserve(kBlockRows);  // so that the keys of places_ stay where they are
+  block->numbers.reserve(kBlockRows * layout.columns.size());
+  block->predictions.reserve(kBlockRows);
+  block->truths.reserve(kBlockRows);
   blocks_.push_back(std::move(block));
   return *blocks_.back();
 }
 
 void RowStore::EvictOldest() {
   const Block& block = *blocks_.front();
-  for (const std::string& id : block.ids) places_.erase(id);
+  for (size_t row = 0; row < block.rows(); ++row) {
+    index_.Erase(block.hashes[row], first_block_ * kBlockRows + row);
+  }
   rows_ -= block.rows();
   evicted_until_ = std::max(evicted_until_, block.last_time);
   blocks_.pop_front();
+  ++first_block_;
+}
+
+uint64_t RowStore::Find(std::string_view id, uint64_t hash) const {
+  return index_.Find(hash,
+                     [&](uint64_t place) { return BlockAt(place).id(place % kBlockRows) == id; });
 }
 
 uint32_t RowStore::VersionIndex(std::string_view version) {
@@ -160,27 +168,30 @@ uint32_t RowStore::VersionIndex(std::string_view version) {
 }
 
 bool RowStore::Add(const Layout& layout, const RowView& row) {
-  if (Has(row.id)) return false;
+  const uint64_t hash = IdIndex::HashOf(row.id);
+  if (Find(row.id, hash) != IdIndex::kNone) return false;
   Block& block = BlockFor(layout);
   block.first_time = std::min(block.first_time, row.time);
   block.last_time = std::max(block.last_time, row.time);
   block.sequences.push_back(row.sequence);
   block.times.push_back(row.time);
-  block.ids.emplace_back(row.id);
+  block.hashes.push_back(hash);
+  block.id_bytes += row.id;
+  block.id_ends.push_back(static_cast<uint32_t>(block.id_bytes.size()));
   block.versions.push_back(VersionIndex(row.version));
   block.numbers.insert(block.numbers.end(), row.numbers.begin(), row.numbers.end());
   block.texts.insert(block.texts.end(), row.texts.begin(), row.texts.end());
   block.predictions.push_back(*row.prediction);
   block.truths.emplace_back();
-  places_.emplace(block.ids.back(), Place{&block, static_cast<uint32_t>(block.rows() - 1)});
+  index_.Insert(hash, (first_block_ + blocks_.size() - 1) * kBlockRows + block.rows() - 1);
   ++rows_;
   return true;
 }
 
 RowStore::TruthResult RowStore::AddTruth(std::string_view id, std::string_view value) {
-  const auto found = places_.find(id);
-  if (found == places_.end()) return TruthResult::kUnknown;
-  auto& truth = found->second.block->truths[found->second.row];
+  const uint64_t place = Find(id);
+  if (place == IdIndex::kNone) return TruthResult::kUnknown;
+  auto& truth = BlockAt(place).truths[place % kBlockRows];
   if (truth) return TruthResult::kRepeated;
   truth = std::string(value);
   return TruthResult::kTaken;

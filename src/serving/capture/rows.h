@@ -10,9 +10,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "serving/capture/id_index.h"
 #include "serving/capture/journal.h"
 #include "sql/column.h"
 
@@ -22,7 +22,7 @@ class RowStore {
  public:
   explicit RowStore(size_t rows_max = 131'072) : rows_max_(rows_max) {}
 
-  bool Has(std::string_view id) const { return places_.contains(id); }
+  bool Has(std::string_view id) const { return Find(id) != IdIndex::kNone; }
   // False: a row of this id is there.
   bool Add(const Layout& layout, const RowView& row);
   enum class TruthResult { kTaken, kRepeated, kUnknown };
@@ -34,24 +34,31 @@ class RowStore {
   int64_t evicted_until() const { return evicted_until_; }  // INT64_MIN: nothing went
 
  private:
+  // Places count rows from the first that ever was: block * kBlockRows + row.
+  static constexpr size_t kBlockRows = 1024;
   struct Block {
     Layout layout;
     int64_t first_time = INT64_MAX, last_time = INT64_MIN;
     std::vector<int64_t> sequences, times;
-    std::vector<std::string> ids;
+    std::vector<uint64_t> hashes;  // of the ids
+    std::string id_bytes;
+    std::vector<uint32_t> id_ends;
     std::vector<uint32_t> versions;  // indices of versions_
     std::vector<double> numbers;     // row-major
     std::vector<std::string> texts;  // row-major
     std::vector<Prediction> predictions;
     std::vector<std::optional<std::string>> truths;
     size_t rows() const { return times.size(); }
-  };
-  struct Place {
-    Block* block;
-    uint32_t row;
+    std::string_view id(size_t row) const {
+      const size_t begin = row == 0 ? 0 : id_ends[row - 1];
+      return std::string_view(id_bytes).substr(begin, id_ends[row] - begin);
+    }
   };
   class TableBuilder;
 
+  uint64_t Find(std::string_view id) const { return Find(id, IdIndex::HashOf(id)); }
+  uint64_t Find(std::string_view id, uint64_t hash) const;
+  Block& BlockAt(uint64_t place) const { return *blocks_[place / kBlockRows - first_block_]; }
   Block& BlockFor(const Layout& layout);
   void EvictOldest();
   uint32_t VersionIndex(std::string_view version);
@@ -59,8 +66,9 @@ class RowStore {
   size_t rows_max_;
   size_t rows_ = 0;
   int64_t evicted_until_ = INT64_MIN;
+  uint64_t first_block_ = 0;  // the number of blocks_.front()
   std::deque<std::unique_ptr<Block>> blocks_;
-  std::unordered_map<std::string_view, Place> places_;  // keys borrow from the blocks' ids
+  IdIndex index_;
   std::vector<std::string> versions_;
 };
 
