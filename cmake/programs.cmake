@@ -1,7 +1,7 @@
 # The programs: bin/tatara, and the runner that stands beside its libraries.
 
 # Static and without the platform's libraries: it must start in a millisecond and run anywhere.
-add_executable(tatara-runner src/runner/runner_main.cc src/runner/protocol.cc)
+add_executable(tatara-runner src/runner/runner_main.cc src/runner/runner.cc)
 target_include_directories(tatara-runner PRIVATE src)
 target_link_options(tatara-runner PRIVATE -static)
 set_target_properties(tatara-runner PROPERTIES

@@ -2,6 +2,8 @@
 
 #include "api/mlflow/mlflow.h"
 #include "api/native/endpoints_routes.h"
+#include "api/native/alarms_routes.h"
+#include "api/native/events_routes.h"
 #include "api/native/jobs_routes.h"
 #include "api/native/pipelines_routes.h"
 #include "api/native/project_routes.h"
@@ -224,6 +226,8 @@ void App::AddRoutes() {
   parts.router.Add(api::JobsRoutes({*parts.database, *parts.jobs, wake}));
   parts.router.Add(
       api::PipelinesRoutes({*parts.database, *parts.pipelines, wake, project::Resolve}));
+  parts.router.Add(api::EventsRoutes({*parts.database}));
+  parts.router.Add(api::AlarmsRoutes({*parts.database}));
   parts.router.Add(api::ProjectRoutes({*parts.database, parts.clock(), [this] { AfterApply(); }}));
   parts.router.Add(api::RegistryRoutes({*parts.database, *parts.artifacts, parts.clock()}));
   parts.router.Add(api::MlflowRoutes({*parts.database, *parts.artifacts, parts.clock(), wake}));

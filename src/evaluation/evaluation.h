@@ -67,8 +67,8 @@ struct Evaluation {
 Result<Evaluation> Evaluate(const EvaluateOptions& options);
 Json ToJson(const Evaluation& evaluation);
 
-// One number for each row of a table: a regression's prediction. kInvalid for classifiers and where a
-// column is missing.
+// One number for each row of a table: a regression's prediction. kInvalid for classifiers and where
+// a column is missing.
 Result<std::vector<double>> PredictNumbers(const ModelSource& source, const sql::Table& table);
 
 struct GateOptions {

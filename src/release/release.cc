@@ -25,6 +25,8 @@ struct Release::Outcome {
 
 namespace {
 
+constexpr std::chrono::milliseconds kLookAgain{10};
+
 // What stands in the database about a release.
 struct Row {
   RunId mlflow_run;
@@ -35,11 +37,11 @@ struct Row {
 };
 
 Result<std::optional<Row>> FindRow(db::Reader& reader, const PipelineRunId& run) {
-  return reader.One(
-      "SELECT mlflow_run, model, version, event, detail FROM releases WHERE run = ?", {run},
-      [](const db::Row& row) {
-        return Row{RunId(row.Text(0)), row.Text(1), row.Int(2), EventId(row.Text(3)), row.Text(4)};
-      });
+  return reader.One("SELECT mlflow_run, model, version, event, detail FROM releases WHERE run = ?",
+                    {run}, [](const db::Row& row) {
+                      return Row{RunId(row.Text(0)), row.Text(1), row.Int(2), EventId(row.Text(3)),
+                                 row.Text(4)};
+                    });
 }
 
 std::string VersionUri(const std::string& model, int64_t version) {
@@ -182,6 +184,7 @@ Release::Release(db::Database& database, const os::Clock& clock, pipelines::Pipe
 Release::~Release() = default;
 
 void Release::Tick(const control::Moment& moment) {
+  look_again_.reset();
   std::vector<Outcome> outcomes;
   {
     std::lock_guard lock(mutex_);
@@ -207,7 +210,10 @@ Result<bool> Release::FinishJudged(const pipelines::Run& run) {
   const Json detail = TRY(ParseJson(row->detail));
   const std::string alias = TRY(detail.GetStringOr("alias", ""));
   const bool promoted = TRY(detail.GetBoolOr("promoted", false));
-  if (promoted && options_.deployed && !options_.deployed(row->model, alias)) return true;
+  if (promoted && options_.deployed && !options_.deployed(row->model, alias)) {
+    look_again_ = os::Stopwatch::Now() + kLookAgain;
+    return true;
+  }
   TRY(database_.Write(
       [&](db::Tx& tx) { return pipelines_.FinishRelease(tx, run.id, true, "", detail); }));
   options_.wake();

@@ -78,6 +78,7 @@ class Release : public control::Planner {
   void Tick(const control::Moment& moment) override;
   std::optional<Time> NextDue() override { return std::nullopt; }
   bool Busy() override { return false; }  // its pipeline run is not finished, and says so
+  std::optional<os::Monotonic> NextPoll() override { return look_again_; }
 
  private:
   struct Outcome;  // what a step on the work pool found
@@ -98,7 +99,10 @@ class Release : public control::Planner {
   os::WorkPool& pool_;
   const Options options_;
 
-  std::mutex mutex_;                    // guards what follows
+  // Control thread only: set while a promotion waits for endpoints, which tell nobody.
+  std::optional<os::Monotonic> look_again_;
+
+  std::mutex mutex_;  // guards what follows
   std::vector<Outcome> outcomes_;       // inputs, from the work pool
   std::map<PipelineRunId, bool> busy_;  // runs whose step is under way
 };

@@ -1,5 +1,5 @@
 // tatara-runner ATTEMPT_FOLDER: the small static program that stands between the server and a job.
-// It outlives the server, so that a job does; see runner/protocol.h for the files.
+// It outlives the server, so that a job does; see runner/runner.h for the files.
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,7 +19,7 @@
 #include <ctime>
 #include <string>
 
-#include "runner/protocol.h"
+#include "runner/runner.h"
 
 namespace {
 

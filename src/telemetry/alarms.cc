@@ -96,7 +96,8 @@ Json ToJson(const AlarmStatus& status) {
                        {"reason", status.reason},
                        {"since", FormatTime(status.since)},
                        {"project", status.project}});
-  for (auto& [name, value] : ToJson(status.spec).AsObject()) out.Set(name, std::move(value));
+  const Json spec = ToJson(status.spec);  // named: a loop would not keep a temporary alive
+  for (const auto& [name, value] : spec.AsObject()) out.Set(name, value);
   return out;
 }
 

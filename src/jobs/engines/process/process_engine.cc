@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "os/files.h"
-#include "runner/protocol.h"
+#include "runner/runner.h"
 
 namespace tatara::jobs {
 namespace {

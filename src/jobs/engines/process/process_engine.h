@@ -1,5 +1,5 @@
 // Runs attempts as child processes of this machine, each under a runner of its own that outlives
-// the server (runner/protocol.h). An attempt's files are in FOLDER/JOB/NUMBER/.
+// the server (runner/runner.h). An attempt's files are in FOLDER/JOB/NUMBER/.
 //
 // Threads: all calls from any thread; one watcher thread waits for the runners' ends by pidfd, so
 // that runners of an earlier server are watched like our own children.

@@ -1,4 +1,4 @@
-#include "runner/protocol.h"
+#include "runner/runner.h"
 
 #include <cstdio>
 #include <string_view>
