@@ -166,7 +166,7 @@ struct Reply {
   }
 };
 
-Status Infer(const PredictContext& context, const AskPtr& ask) {
+Status BeginInfer(const PredictContext& context, const AskPtr& ask) {
   net::Request& request = ask->request;
   TRY(RefuseBinary(request));
   Picked picked = TRY(Pick(context, request));
@@ -188,6 +188,11 @@ Status Infer(const PredictContext& context, const AskPtr& ask) {
   return {};
 }
 
+void Infer(const PredictContext& context, const AskPtr& ask) {
+  const Status begun = BeginInfer(context, ask);
+  if (!begun) ask->respond(ErrorOf(begun.error()));
+}
+
 net::Route GetRoute(std::string pattern, net::Handler handler, std::string help) {
   return {Verb::kGet, std::move(pattern), Role::kViewer, RouteKind::kBuffered, std::move(handler),
           {},         std::move(help)};
@@ -200,11 +205,7 @@ std::vector<net::Route> OipRoutes(PredictContext context) {
   const auto metadata = [shared](net::Request& r) { return ModelMetadata(*shared, r); };
   const auto ready = [shared](net::Request& r) { return ModelReady(*shared, r); };
   const auto infer = [shared](net::Request request, net::Responder respond) {
-    WhenAdmitted(*shared, std::move(request), std::move(respond), ErrorOf,
-                 [shared](const AskPtr& ask) {
-                   const Status begun = Infer(*shared, ask);
-                   if (!begun) ask->respond(ErrorOf(begun.error()));
-                 });
+    WhenAdmitted(*shared, std::move(request), std::move(respond), ErrorOf, Infer);
   };
   const auto infer_route = [&](std::string pattern, std::string help) {
     return net::Route{Verb::kPost, std::move(pattern), Role::kViewer, RouteKind::kInline, {},

@@ -8,10 +8,9 @@ namespace {
 // A body of this size takes about a millisecond to decode.
 constexpr size_t kLargeBody = 512 * 1024;
 
-void Serve(const PredictContext& context, const AskPtr& ask, ErrorReply reply,
-           const std::function<void(const AskPtr&)>& serve) {
-  if (ask->request.body.size() <= kLargeBody) return serve(ask);
-  if (!context.pool.Post([ask, serve] { serve(ask); })) {
+void Begin(const PredictContext& context, const AskPtr& ask, ErrorReply reply, Serve serve) {
+  if (ask->request.body.size() <= kLargeBody) return serve(context, ask);
+  if (!context.pool.Post([&context, ask, serve] { serve(context, ask); })) {
     ask->respond(reply({Code::kExhausted, "the server is busy; try again in a second"}));
   }
 }
@@ -19,13 +18,13 @@ void Serve(const PredictContext& context, const AskPtr& ask, ErrorReply reply,
 }  // namespace
 
 void WhenAdmitted(const PredictContext& context, net::Request request, net::Responder respond,
-                  ErrorReply reply, std::function<void(const AskPtr&)> serve) {
+                  ErrorReply reply, Serve serve) {
   auto ask = std::make_shared<Ask>(std::move(request), std::move(respond));
   if (Status load = context.serving.CheckLoad(); !load) return ask->respond(reply(load.error()));
   const std::string_view text = ask->request.HeaderOr("x-event-time");
   if (text.empty()) {
     ask->event_time = context.clock.Now();
-    return Serve(context, ask, reply, serve);
+    return Begin(context, ask, reply, serve);
   }
   const auto time = ParseTime(text);
   if (!time) {
@@ -33,13 +32,13 @@ void WhenAdmitted(const PredictContext& context, net::Request request, net::Resp
   }
   ask->event_time = *time;
   const auto here = std::this_thread::get_id();
-  context.barrier.Admit(*time, [&context, ask, reply, serve = std::move(serve), here](bool go) {
+  context.barrier.Admit(*time, [&context, ask, reply, serve, here](bool go) {
     if (!go) {
       ask->respond(reply({Code::kUnavailable, "the server is stopping; try again"}));
     } else if (std::this_thread::get_id() == here) {
-      Serve(context, ask, reply, serve);
+      Begin(context, ask, reply, serve);
     } else {
-      context.on_net_thread([&context, ask, reply, serve] { Serve(context, ask, reply, serve); });
+      context.on_net_thread([&context, ask, reply, serve] { Begin(context, ask, reply, serve); });
     }
   });
 }

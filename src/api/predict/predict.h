@@ -32,6 +32,9 @@ using AskPtr = std::shared_ptr<Ask>;
 
 // Writes an error in the dialect's form.
 using ErrorReply = net::Response (*)(const Error&);
+// Serves an admitted request. Plain functions: a std::function costs an allocation for each
+// request.
+using Serve = void (*)(const PredictContext&, const AskPtr&);
 
 // Calls `serve` once the clock has come to the request's X-Event-Time (arrival, when it has none):
 // at once and on this thread where nothing is in the way; on the net thread after a wait; on a work
@@ -39,6 +42,6 @@ using ErrorReply = net::Response (*)(const Error&);
 // is answered here: a bad time with kInvalid, a full queue with kExhausted, a server that stops
 // with kUnavailable. Call it on the net thread.
 void WhenAdmitted(const PredictContext& context, net::Request request, net::Responder respond,
-                  ErrorReply reply, std::function<void(const AskPtr&)> serve);
+                  ErrorReply reply, Serve serve);
 
 }  // namespace tatara::api

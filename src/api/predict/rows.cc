@@ -15,40 +15,34 @@ Status CheckBound(const serving::Version& version) {
 }
 
 RowBuilder::RowBuilder(const serving::Version& version) : version_(version) {
-  const auto& binding = *version.binding;
-  for (size_t i = 0; i < binding.inputs.size(); ++i) {
-    Tensor tensor;
-    tensor.type = version.model->inputs()[i].type;
-    tensors_.push_back(std::move(tensor));
-    widths_.push_back(binding.inputs[i].columns.size());
-  }
-  size_t texts = 0;
-  for (const auto& column : version.layout.columns) {
-    text_places_.push_back(column.text ? texts++ : kUnknown);
-  }
-  seen_.assign(binding.columns.size(), 0);
+  const auto& inputs = version.model->inputs();
+  tensors_.resize(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) tensors_[i].type = inputs[i].type;
+  columns_.reserve(version.binding->columns.size() + 1);
+  seen_.assign(version.binding->columns.size(), 0);
 }
 
-Status RowBuilder::SetColumns(std::span<const std::string> names) {
+// Mostly the columns come in the model's own order.
+size_t RowBuilder::ColumnOf(std::string_view name, size_t guess) const {
   const auto& wanted = version_.binding->columns;
-  names_.assign(names.begin(), names.end());
-  columns_.clear();
-  std::vector<uint8_t> found(wanted.size(), 0);
-  for (size_t i = 0; i < names_.size(); ++i) {
-    // Mostly the columns come in the model's own order.
-    size_t column =
-        i < wanted.size() && wanted[i] == names_[i]
-            ? i
-            : static_cast<size_t>(std::ranges::find(wanted, names_[i]) - wanted.begin());
-    if (column == wanted.size()) column = kUnknown;
-    if (column != kUnknown && std::exchange(found[column], 1) != 0) {
-      return Invalid("column '" + names_[i] + "' is given twice");
-    }
-    columns_.push_back(column);
-  }
-  const auto missing = std::ranges::find(found, 0);
-  if (missing == found.end()) return {};
-  return Invalid("column '" + wanted[static_cast<size_t>(missing - found.begin())] +
+  if (guess < wanted.size() && wanted[guess] == name) return guess;
+  const auto found = std::ranges::find(wanted, name);
+  return found == wanted.end() ? kUnknown : static_cast<size_t>(found - wanted.begin());
+}
+
+Status RowBuilder::AddColumn(std::string_view name) {
+  const size_t column = ColumnOf(name, columns_.size());
+  columns_.push_back(column);
+  if (column == kUnknown) return {};
+  ++seen_count_;
+  if (std::exchange(seen_[column], 1) == 0) return {};
+  return Invalid("column '" + std::string(name) + "' is given twice");
+}
+
+Status RowBuilder::CheckColumns() const {
+  if (seen_count_ == seen_.size()) return {};
+  const auto missing = static_cast<size_t>(std::ranges::find(seen_, 0) - seen_.begin());
+  return Invalid("column '" + version_.binding->columns[missing] +
                  "', which the model needs, is missing");
 }
 
@@ -56,11 +50,8 @@ size_t RowBuilder::PositionOf(std::string_view name, size_t guess) {
   if (guess < names_.size() && names_[guess] == name) return guess;
   const auto known = std::ranges::find(names_, name);
   if (known != names_.end()) return static_cast<size_t>(known - names_.begin());
-  const auto& wanted = version_.binding->columns;
-  const auto column = std::ranges::find(wanted, name);
   names_.emplace_back(name);
-  columns_.push_back(column == wanted.end() ? kUnknown
-                                            : static_cast<size_t>(column - wanted.begin()));
+  columns_.push_back(ColumnOf(name, guess));
   return names_.size() - 1;
 }
 
@@ -68,15 +59,17 @@ void RowBuilder::BeginRow() {
   for (size_t i = 0; i < tensors_.size(); ++i) {
     Tensor& tensor = tensors_[i];
     if (tensor.type == inference::DataType::kBytes) {
-      tensor.strings.resize(tensor.strings.size() + widths_[i]);
+      tensor.strings.resize(tensor.strings.size() + WidthOf(i));
     } else {
-      tensor.bytes.resize(tensor.bytes.size() + widths_[i] * inference::ElementSize(tensor.type));
+      tensor.bytes.resize(tensor.bytes.size() + WidthOf(i) * inference::ElementSize(tensor.type));
     }
   }
   cells_.numbers.resize(cells_.numbers.size() + version_.layout.columns.size(),
                         std::numeric_limits<double>::quiet_NaN());
   cells_.texts.resize(cells_.texts.size() + version_.layout.texts);
-  if (rows_ > 0) std::ranges::fill(seen_, 0);
+  // Names that come one by one may miss a column in any row.
+  if (columns_.size() != names_.size()) return;
+  std::ranges::fill(seen_, 0);
   seen_count_ = 0;
 }
 
@@ -91,13 +84,13 @@ Status RowBuilder::Put(size_t position, const Cell& cell) {
   const auto row = static_cast<size_t>(rows_);
   for (const auto& target : version_.targets[column]) {
     Status put = inference::PutCell(tensors_[target.input],
-                                    row * widths_[target.input] + target.column, cell);
+                                    row * WidthOf(target.input) + target.column, cell);
     if (!put) return BadCell(column, put.error());
   }
   if (cell.kind != Cell::Kind::kText) {
     cells_.numbers[row * version_.layout.columns.size() + column] = cell.AsDouble();
   } else {
-    cells_.texts[row * version_.layout.texts + text_places_[column]] = cell.text;
+    cells_.texts[row * version_.layout.texts + TextPlaceOf(column)] = cell.text;
   }
   if (std::exchange(seen_[column], 1) == 0) ++seen_count_;
   return {};
@@ -112,6 +105,12 @@ Status RowBuilder::EndRow() {
   return {};
 }
 
+size_t RowBuilder::TextPlaceOf(size_t column) const {
+  const std::span before = std::span(version_.layout.columns).first(column);
+  return static_cast<size_t>(
+      std::ranges::count_if(before, [](const auto& other) { return other.text; }));
+}
+
 bool RowBuilder::WantsText(size_t position) const {
   const size_t column = columns_[position];
   return column != kUnknown && version_.layout.columns[column].text;
@@ -119,10 +118,10 @@ bool RowBuilder::WantsText(size_t position) const {
 
 void RowBuilder::Finish(serving::Call& call) {
   for (size_t i = 0; i < tensors_.size(); ++i) {
-    tensors_[i].shape = {rows_};
-    if (!version_.binding->inputs[i].flat) {
-      tensors_[i].shape.push_back(static_cast<int64_t>(widths_[i]));
-    }
+    if (version_.binding->inputs[i].flat)
+      tensors_[i].shape = {rows_};
+    else
+      tensors_[i].shape = {rows_, static_cast<int64_t>(WidthOf(i))};
   }
   call.rows = rows_;
   call.inputs = std::move(tensors_);

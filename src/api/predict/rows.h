@@ -2,7 +2,8 @@
 // into the cells that capture keeps.
 //
 //   RowBuilder rows(version);
-//   TRY(rows.SetColumns(names));            // kInvalid names a column that the model misses
+//   for each column: TRY(rows.AddColumn(name));
+//   TRY(rows.CheckColumns());               // kInvalid names a column that the model misses
 //   for each row: rows.BeginRow(); TRY(rows.Put(position, cell))...; TRY(rows.EndRow());
 //   rows.Finish(call);
 // Columns that the model does not know are ignored. One thread.
@@ -23,10 +24,13 @@ class RowBuilder {
   // The version must have a binding (CheckBound).
   explicit RowBuilder(const serving::Version& version);
 
-  // What the positions of the following rows mean. A doubled name is kInvalid.
-  Status SetColumns(std::span<const std::string> names);
-  // The position of a name that SetColumns or this call has seen; for rows whose names come one by
-  // one. `guess` is tried first.
+  // The next position of the following rows. A doubled name is kInvalid.
+  Status AddColumn(std::string_view name);
+  // kInvalid names a column of the model that was not added.
+  Status CheckColumns() const;
+  size_t columns() const { return columns_.size(); }
+  // Instead of these, for rows whose names come one by one: the position of a name. `guess` is
+  // tried first.
   size_t PositionOf(std::string_view name, size_t guess);
 
   void BeginRow();
@@ -42,15 +46,19 @@ class RowBuilder {
   static constexpr size_t kUnknown = SIZE_MAX;
   std::unexpected<Error> BadCell(size_t column, const Error& error) const;
 
+  size_t TextPlaceOf(size_t column) const;  // among the texts of a row's cells
+  size_t ColumnOf(std::string_view name, size_t guess) const;
+  size_t WidthOf(size_t input) const { return version_.binding->inputs[input].columns.size(); }
+
   const serving::Version& version_;
-  std::vector<std::string> names_;   // by position
-  std::vector<size_t> columns_;      // by position: the column of the binding, or kUnknown
-  std::vector<size_t> text_places_;  // by column of the binding: its place among the texts
-  std::vector<inference::Tensor> tensors_;
-  std::vector<size_t> widths_;  // columns of each tensor
-  serving::Cells cells_;
-  std::vector<uint8_t> seen_;  // by column: whether this row has it
+  std::vector<size_t> columns_;  // by position: the column of the binding, or kUnknown
+  // By column of the binding: whether it was added, or, where names come one by one, whether the
+  // row has it.
+  std::vector<uint8_t> seen_;
   size_t seen_count_ = 0;
+  std::vector<std::string> names_;  // by position, where names come one by one
+  std::vector<inference::Tensor> tensors_;
+  serving::Cells cells_;
   int64_t rows_ = 0;
 };
 

@@ -83,17 +83,17 @@ Status ReadCsvForm(std::string_view body, serving::Call& call) {
   if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
   CsvReader csv(body);
   if (csv.AtEnd()) return Invalid("the CSV is empty: its first line must name the columns");
-  std::vector<std::string> names;
-  for (Field& field : TRY(csv.Line())) names.push_back(std::move(field.text));
   RowBuilder rows(*call.version);
-  TRY(rows.SetColumns(names));
+  for (const Field& field : TRY(csv.Line())) TRY(rows.AddColumn(field.text));
+  TRY(rows.CheckColumns());
+  const size_t width = rows.columns();
   while (!csv.AtEnd()) {
     const std::vector<Field> fields = TRY(csv.Line());
-    if (fields.size() == 1 && fields[0].text.empty() && names.size() > 1) continue;  // blank line
-    if (fields.size() != names.size()) {
+    if (fields.size() == 1 && fields[0].text.empty() && width > 1) continue;  // blank line
+    if (fields.size() != width) {
       return Invalid("CSV row " + std::to_string(rows.rows() + 1) + " has " +
                      std::to_string(fields.size()) + " fields; the header has " +
-                     std::to_string(names.size()));
+                     std::to_string(width));
     }
     rows.BeginRow();
     for (size_t i = 0; i < fields.size(); ++i) {

@@ -1,7 +1,5 @@
 #include "api/sagemaker/forms.h"
 
-#include <optional>
-
 #include "api/predict/json_body.h"
 #include "api/predict/rows.h"
 #include "api/sagemaker/tensors.h"
@@ -37,8 +35,7 @@ Result<Cell> CellOf(ondemand::value& value) {
   return Cell::Double(got.get_double());
 }
 
-Result<std::vector<std::string>> ReadNames(ondemand::value value) {
-  std::vector<std::string> names;
+Status ReadNames(ondemand::value value, RowBuilder& rows) {
   ondemand::array list;
   const auto bad = [] {
     return Invalid("'columns' of dataframe_split must be a list of column names");
@@ -47,13 +44,14 @@ Result<std::vector<std::string>> ReadNames(ondemand::value value) {
   for (auto element : list) {
     std::string_view name;
     if (element.get_string().get(name) != simdjson::SUCCESS) return bad();
-    if (names.size() >= kColumnsMax) return Invalid("dataframe_split has too many columns");
-    names.emplace_back(name);
+    if (rows.columns() >= kColumnsMax) return Invalid("dataframe_split has too many columns");
+    TRY(rows.AddColumn(name));
   }
-  return names;
+  return rows.CheckColumns();
 }
 
-Status ReadSplitRow(ondemand::array row, size_t width, RowBuilder& rows) {
+Status ReadSplitRow(ondemand::array row, RowBuilder& rows) {
+  const size_t width = rows.columns();
   rows.BeginRow();
   size_t position = 0;
   const auto wrong = [&](std::string_view count) {
@@ -70,27 +68,24 @@ Status ReadSplitRow(ondemand::array row, size_t width, RowBuilder& rows) {
   return rows.EndRow();
 }
 
-Status ReadSplitData(ondemand::array data, const std::vector<std::string>& names,
-                     RowBuilder& rows) {
-  TRY(rows.SetColumns(names));
+Status ReadSplitData(ondemand::array data, RowBuilder& rows) {
   for (auto element : data) {
     ondemand::value value = TRY(Take(std::move(element)));
     ondemand::array row;
     if (value.get_array().get(row) != simdjson::SUCCESS) {
       return Invalid("'data' of dataframe_split must be a list of rows");
     }
-    TRY(ReadSplitRow(std::move(row), names.size(), rows));
+    TRY(ReadSplitRow(std::move(row), rows));
   }
   return {};
 }
 
 // Data that came before the columns.
-Status ReadLateData(std::string_view text, const std::vector<std::string>& names,
-                    RowBuilder& rows) {
+Status ReadLateData(std::string_view text, RowBuilder& rows) {
   const simdjson::padded_string copy(text);
   ondemand::parser parser;
   ondemand::document document = TRY(Take(parser.iterate(copy)));
-  return ReadSplitData(TRY(Take(document.get_array())), names, rows);
+  return ReadSplitData(TRY(Take(document.get_array())), rows);
 }
 
 Status ReadSplit(ondemand::value value, Call& call) {
@@ -100,32 +95,33 @@ Status ReadSplit(ondemand::value value, Call& call) {
     return Invalid("'dataframe_split' must be an object with columns and data");
   }
   RowBuilder rows(*call.version);
-  std::optional<std::vector<std::string>> names;
-  bool has_data = false;
+  bool has_columns = false, has_data = false;
   std::string_view late;
   for (auto field : object) {
     ondemand::field member = TRY(Take(std::move(field)));
     const std::string_view key = TRY(Take(member.unescaped_key()));
     if (key == "columns") {
-      if (names) return Invalid("'columns' of dataframe_split is given twice");
-      names = TRY(ReadNames(member.value()));
+      if (std::exchange(has_columns, true)) {
+        return Invalid("'columns' of dataframe_split is given twice");
+      }
+      TRY(ReadNames(member.value(), rows));
     } else if (key == "data") {
       if (std::exchange(has_data, true)) return Invalid("'data' of dataframe_split is given twice");
       ondemand::array data;
       if (member.value().get_array().get(data) != simdjson::SUCCESS) {
         return Invalid("'data' of dataframe_split must be a list of rows");
       }
-      if (names)
-        TRY(ReadSplitData(std::move(data), *names, rows));
+      if (has_columns)
+        TRY(ReadSplitData(std::move(data), rows));
       else
         late = TRY(Take(data.raw_json()));
     } else {
       TRY(CheckJson(TRY(Take(simdjson::to_json_string(member.value())))));
     }
   }
-  if (!names) return Invalid("'columns' of dataframe_split is missing");
+  if (!has_columns) return Invalid("'columns' of dataframe_split is missing");
   if (!has_data) return Invalid("'data' of dataframe_split is missing");
-  if (!late.empty()) TRY(ReadLateData(late, *names, rows));
+  if (!late.empty()) TRY(ReadLateData(late, rows));
   rows.Finish(call);
   return {};
 }

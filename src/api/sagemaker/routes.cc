@@ -74,9 +74,11 @@ struct Predictions {
 
   void operator()(Result<RunOutput> output) const {
     if (!output) return respond(ErrorOf(output.error()));
-    net::Response response = net::Response::Json(
-        200, rows == 0 ? "{\"predictions\":[]}"
-                       : PredictionsText(*version, *output, PredictionCount(*output, rows)));
+    net::Response response;
+    response.body = rows == 0 ? "{\"predictions\":[]}"
+                              : PredictionsText(*version, *output, PredictionCount(*output, rows));
+    response.headers.reserve(3);
+    response.headers.emplace_back("Content-Type", "application/json");
     response.headers.emplace_back("X-Amzn-SageMaker-Inference-Id", inference_id);
     response.headers.emplace_back("x-Amzn-Invoked-Production-Variant", version->name);
     respond(std::move(response));
@@ -93,7 +95,7 @@ Form FormOf(const net::Request& request) {
   return Form::kOther;
 }
 
-Status Invoke(const PredictContext& context, const AskPtr& ask) {
+Status BeginInvoke(const PredictContext& context, const AskPtr& ask) {
   net::Request& request = ask->request;
   serving::Call call;
   call.endpoint = TRY(context.serving.Find(request.Path("endpoint")));
@@ -128,6 +130,11 @@ Status Invoke(const PredictContext& context, const AskPtr& ask) {
   return {};
 }
 
+void Invoke(const PredictContext& context, const AskPtr& ask) {
+  const Status begun = BeginInvoke(context, ask);
+  if (!begun) ask->respond(ErrorOf(begun.error()));
+}
+
 // The disk is waited for on a work thread.
 void TakeTruth(const PredictContext& context, const AskPtr& ask) {
   const auto work = [&context, ask] {
@@ -149,16 +156,10 @@ void TakeTruth(const PredictContext& context, const AskPtr& ask) {
 
 std::vector<net::Route> SagemakerRoutes(PredictContext context) {
   const auto shared = std::make_shared<const PredictContext>(std::move(context));
-  const auto invoke = [shared](net::Request request, net::Responder respond) {
-    WhenAdmitted(*shared, std::move(request), std::move(respond), ErrorOf,
-                 [shared](const AskPtr& ask) {
-                   const Status begun = Invoke(*shared, ask);
-                   if (!begun) ask->respond(ErrorOf(begun.error()));
-                 });
-  };
-  const auto truth = [shared](net::Request request, net::Responder respond) {
-    WhenAdmitted(*shared, std::move(request), std::move(respond), ErrorOf,
-                 [shared](const AskPtr& ask) { TakeTruth(*shared, ask); });
+  const auto served_by = [&shared](Serve serve) -> net::InlineHandler {
+    return [shared, serve](net::Request request, net::Responder respond) {
+      WhenAdmitted(*shared, std::move(request), std::move(respond), ErrorOf, serve);
+    };
   };
   return {
       {Verb::kPost,
@@ -166,14 +167,14 @@ std::vector<net::Route> SagemakerRoutes(PredictContext context) {
        Role::kViewer,
        RouteKind::kInline,
        {},
-       invoke,
+       served_by(Invoke),
        "Predict: dataframe_split, dataframe_records, instances, inputs or CSV."},
       {Verb::kPost,
        "/endpoints/{endpoint}/ground-truth",
        Role::kEditor,
        RouteKind::kInline,
        {},
-       truth,
+       served_by(TakeTruth),
        "True values by inference id, as JSON lines; answers once they are durable."},
   };
 }

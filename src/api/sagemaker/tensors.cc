@@ -112,10 +112,9 @@ Status ReadRows(const Json::Array& list, Call& call) {
 Status ReadColumns(const Json::Object& object, Call& call) {
   TRY(CheckBound(*call.version));
   RowBuilder rows(*call.version);
-  std::vector<std::string> names;
   std::optional<size_t> count;
   for (const auto& [name, value] : object) {
-    names.push_back(name);
+    TRY(rows.AddColumn(name));
     const size_t size = value.IsArray() ? value.AsArray().size() : 1;
     if (count && *count != size) {
       return Invalid("column '" + name + "' has " + std::to_string(size) + " values; another has " +
@@ -123,7 +122,7 @@ Status ReadColumns(const Json::Object& object, Call& call) {
     }
     count = size;
   }
-  TRY(rows.SetColumns(names));
+  TRY(rows.CheckColumns());
   for (size_t row = 0; row < count.value_or(0); ++row) {
     rows.BeginRow();
     for (size_t i = 0; i < object.size(); ++i) {

@@ -145,17 +145,22 @@ Ort::Value ToValue(const Tensor& tensor) {
 }
 
 Tensor FromValue(const Ort::Value& value) {
-  const auto info = value.GetTensorTypeAndShapeInfo();
+  // A reference into the value, where the wrapper's own way makes an object for each tensor.
+  ONNXTensorElementDataType element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+  const int64_t* shape = nullptr;
+  size_t dimensions = 0;
+  Ort::ThrowOnError(Ort::GetApi().GetTensorElementTypeAndShapeDataReference(value, &element, &shape,
+                                                                            &dimensions));
   Tensor tensor;
-  tensor.type = FromOnnx(info.GetElementType()).value_or(DataType::kFp32);
-  tensor.shape = info.GetShape();
+  tensor.type = FromOnnx(element).value_or(DataType::kFp32);
+  tensor.shape.assign(shape, shape + dimensions);
+  const auto count = static_cast<size_t>(tensor.elements());
   if (tensor.type == DataType::kBytes) {
-    const size_t count = info.GetElementCount();
     for (size_t i = 0; i < count; ++i) tensor.strings.push_back(value.GetStringTensorElement(i));
     return tensor;
   }
   const auto* data = static_cast<const uint8_t*>(value.GetTensorRawData());
-  tensor.bytes.assign(data, data + info.GetElementCount() * ElementSize(tensor.type));
+  tensor.bytes.assign(data, data + count * ElementSize(tensor.type));
   return tensor;
 }
 
@@ -244,13 +249,14 @@ class OnnxModel : public Model {
     std::vector<Ort::Value> values;
     values.reserve(batch.size());
     for (const Tensor& tensor : batch) values.push_back(ToValue(tensor));
-    std::vector<const char*> names;
-    for (const size_t index : wanted) names.push_back(output_names_[index]);
-    if (wanted.empty()) names = output_names_;
-    std::vector<Ort::Value> results =
+    std::vector<const char*> some;
+    for (const size_t index : wanted) some.push_back(output_names_[index]);
+    const std::vector<const char*>& names = wanted.empty() ? output_names_ : some;
+    const std::vector<Ort::Value> results =
         session_->Run(Ort::RunOptions{nullptr}, input_names_.data(), values.data(), values.size(),
                       names.data(), names.size());
     RunOutput out;
+    out.outputs.reserve(results.size());
     for (const Ort::Value& result : results) {
       out.outputs.push_back(result.IsTensor() ? FromValue(result)
                                               : FromClassMaps(result, out.classes));
