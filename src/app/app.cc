@@ -1,8 +1,8 @@
 #include "app/app.h"
 
 #include "api/mlflow/mlflow.h"
-#include "api/native/endpoints_routes.h"
 #include "api/native/alarms_routes.h"
+#include "api/native/endpoints_routes.h"
 #include "api/native/events_routes.h"
 #include "api/native/jobs_routes.h"
 #include "api/native/pipelines_routes.h"

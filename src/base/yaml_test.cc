@@ -8,7 +8,7 @@ namespace {
 TEST(Yaml, Scalars_AreResolvedAsYaml12) {
   const std::pair<const char*, const char*> cases[] = {
       {"012", "12"},          {"0o17", "15"},     {"0x1F", "31"},
-      {"1e5", "1e+05"},    {"yes", "\"yes\""}, {"1:30", "\"1:30\""},
+      {"1e5", "1e+05"},       {"yes", "\"yes\""}, {"1:30", "\"1:30\""},
       {"~", "null"},          {"true", "true"},   {"'1'", "\"1\""},
       {"1.5", "1.5"},         {"-3", "-3"},       {".inf", "null"},
       {"1_000", "\"1_000\""}, {"null", "null"},   {"\"null\"", "\"null\""},

@@ -102,7 +102,7 @@ class Release : public control::Planner {
   // Control thread only: set while a promotion waits for endpoints, which tell nobody.
   std::optional<os::Monotonic> look_again_;
 
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;                    // guards what follows
   std::vector<Outcome> outcomes_;       // inputs, from the work pool
   std::map<PipelineRunId, bool> busy_;  // runs whose step is under way
 };

@@ -175,9 +175,9 @@ Result<int> CancelJob(Context& context) {
   auto session = TRY(Session::Open(context.globals, Access::kOwn));
   for (const std::string& id : context.arguments.positional) {
     const bool run = id.starts_with("p-");  // a pipeline run, which cancels its jobs
-    TRY(session->Post((run ? "/api/v1/pipelines/runs/" : "/api/v1/jobs/") + PercentEncode(id) +
-                          "/cancel",
-                      Json::MakeObject()));
+    TRY(session->Post(
+        (run ? "/api/v1/pipelines/runs/" : "/api/v1/jobs/") + PercentEncode(id) + "/cancel",
+        Json::MakeObject()));
     if (!context.globals.json) context.out.Line("cancelling " + id);
   }
   if (context.globals.json) {
