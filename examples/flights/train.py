@@ -36,7 +36,7 @@ with mlflow.start_run() as run:
     dataset = mlflow.data.from_pandas(x.assign(air_time=y), source="data/features.parquet", targets="air_time", name="flights")
     mlflow.log_input(dataset, context="training")
     # the rows themselves: what the monitor holds the endpoint's traffic against
-    x.assign(air_time=y).to_parquet("training.parquet", index=False)
+    train[[*names, "air_time"]].to_parquet("training.parquet", index=False)
     mlflow.log_artifact("training.parquet")
     Path("training.parquet").unlink()
 

@@ -48,13 +48,9 @@ class Comparison:
             self.minutes(f"{month} never_mae", row["never_mae"], self.expected["never_retrained"]["by_month"][month][0])
             for name, got in row["psi"].items():
                 wanted = (psi["v1_prediction_by_month"][month] if name == "prediction"
-                          else psi["by_month"][month].get(name, self._truth_psi(month) if name == "air_time" else None))
+                          else psi["by_month"][month].get(name))
                 if wanted is not None:
                     self.check(f"{month} psi of {name}", got, wanted, near(got, wanted, max(0.001, 0.01 * wanted)))
-
-    def _truth_psi(self, month):
-        truth = self.expected["psi"].get("truth_by_month", {})
-        return truth.get(month)
 
     def retrainings(self, first, end):
         wanted = [r for r in self.expected["loop"]["retrainings"] if first < r["alarm"] < end]

@@ -51,6 +51,7 @@ class Demo:
         self.tatara = str(Path(arguments.tatara).resolve())
         self.python = sys.executable
         self.folder, self.home = DEMO / "flights", DEMO / "home"
+        self.scratch = self.folder / "data" / "demo"  # below the project, where `tatara sql` may read
         self.env = environment(self.tatara, self.python)
         self.platform = Platform(self.tatara, str(self.home), self.folder, self.env)
         self.fault = Platform(self.tatara, str(DEMO / "home-fault"), self.folder, self.env)
@@ -59,8 +60,8 @@ class Demo:
     def prepare(self):
         shutil.rmtree(DEMO, ignore_errors=True)
         DEMO.mkdir(parents=True)
-        (DEMO / "scratch").mkdir()
         shutil.copytree(ROOT / "examples" / "flights", self.folder, ignore=shutil.ignore_patterns(".dvc", "__pycache__"))
+        self.scratch.mkdir(parents=True)
         for command in (["init", "-q"], ["add", "."],
                         ["-c", "user.name=demo", "-c", "user.email=demo@localhost", "commit", "-qm", "flights"]):
             subprocess.run(["git", *command], cwd=self.folder, check=True)
@@ -71,7 +72,7 @@ class Demo:
 
     def replay(self, platform, start, end, *options):
         """Sends real flights to the endpoint; the number of requests, and of those without a 200."""
-        out = DEMO / "scratch" / "predictions.csv"
+        out = self.scratch / "predictions.csv"
         out.unlink(missing_ok=True)
         endpoint = f"{platform.url}/endpoints/{self.names['endpoint']}"
         result = subprocess.run([self.python, "replay.py", "--start", start, "--end", end, "--endpoint",
@@ -100,7 +101,7 @@ class Demo:
         lap = time.monotonic()
         self.story["requests"], self.story["failed_requests"] = self.replay(self.platform, start, end)
         lap = watch.lap("replay", lap)
-        teller = Teller(self.platform, self.names, str(DEMO / "scratch"))
+        teller = Teller(self.platform, self.names, "data/demo")
         self.story["model"], self.story["quality_alarm"] = self.names["model"], self.names["alarm"]
         self.story["first_model"] = teller.first_model()
         self.story["months"] = teller.months(self.params["features"])
@@ -117,7 +118,7 @@ class Demo:
         began = time.monotonic()
         self.fault.up()
         self.replay(self.fault, start.isoformat(), end.isoformat(), "--fault", "silent", "--fault-start", spoiled.isoformat())
-        week = Teller(self.fault, self.names, str(DEMO / "scratch")).fault_week()
+        week = Teller(self.fault, self.names, "data/demo").fault_week()
         self.fault.down()
         self.story["fault_week"] = week
         self.story["seconds"]["fault week"] = round(time.monotonic() - began, 2)

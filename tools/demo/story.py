@@ -92,8 +92,8 @@ class Teller:
         notices = self.p.events("tatara.notice")
         return {"quality_alarm": day_of(alarms[0]["time"], self.zone) if alarms else None,
                 "blocked": sum(e["type"] == "rule_blocked" for e in rules),
-                "retrainings": sum(e["type"] == "rule_started" for e in rules),
-                "notified": sorted({e["detail"]["notice"] for e in notices if e["detail"].get("blocked")})}
+                "retrainings": sum(e["type"] == "rule_started" and "run" in e["detail"] for e in rules),
+                "notified": sorted({e["detail"]["notice"] for e in notices if e["detail"]["type"] == "rule_blocked"})}
 
 
 def feature_table(path):

@@ -126,7 +126,10 @@ std::string Describe(const Event& event) {
     return "pipeline " + Text(event, "pipeline") + " starts as " + event.subject + Params(event);
   }
   if (type == "rule_started") {
-    return "rule " + Text(event, "rule") + " starts " + Text(event, "target") + Params(event);
+    const std::string run = Text(event, "run");
+    return "rule " + Text(event, "rule") +
+           (run.empty() ? " tells " + Text(event, "notify") : " starts pipeline " + run) +
+           Params(event);
   }
   if (type == "alarm_state_changed") return DescribeAlarm(event);
   if (type == "quality_judged") {
