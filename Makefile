@@ -28,9 +28,10 @@ check-deep:
 	@python3 tools/check.py --build $(BUILD) --deep
 
 bench:
-	@tools/setup.sh check
+	@tools/setup.sh bench
 	@$(MAKE) --no-print-directory all
-	@build/venv-check/bin/python bench/bench.py --build $(BUILD)
+	@cmake -DTATARA_BENCH=ON $(BUILD) > build/cmake.log && cmake --build $(BUILD) --target rules_bench
+	@build/venv-check/bin/python bench/bench.py --build $(BUILD) $(if $(QUICK),--quick)
 
 install: all
 	@cmake --install $(BUILD) --prefix $(PREFIX) > build/install.log || { cat build/install.log; exit 1; }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Sets up what the build, the demo and the checks need, and nothing that is there already.
 #
-# usage: tools/setup.sh build|demo|check
+# usage: tools/setup.sh build|demo|check|bench
 #   build   Debian packages (apt, when root or sudo) and the pinned libraries under build/deps
 #   demo    the same, and build/venv: the Python of the demo's user (LightGBM, the mlflow client)
 #   check   the same, and the clients and oracles of the end-to-end tests
+#   bench   what `check` sets up, the load client wrk, and build/venv-peer: what is measured beside it
 # Where packages may not be installed it says exactly what is missing and stops with code 3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +16,7 @@ build_packages=(ca-certificates git g++ cmake ninja-build pkg-config ccache pyth
   libsimdjson-dev libspdlog-dev libre2-dev zlib1g-dev libhowardhinnant-date-dev libgtest-dev
   libgmock-dev tzdata)
 check_packages=(clang-format-19 strace)
+bench_packages=(wrk)
 
 missing() { dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2> /dev/null |
   awk '$1 == "installed" {print $2}' | sort > /tmp/.tatara-have.$$ || true
@@ -68,16 +70,18 @@ python_for_venv() {
 
 mkdir -p build
 packages=("${build_packages[@]}")
-[ "$goal" != check ] || packages+=("${check_packages[@]}")
+case $goal in check|bench) packages+=("${check_packages[@]}") ;; esac
+[ "$goal" != bench ] || packages+=("${bench_packages[@]}")
 install_packages "${packages[@]}"
 tools/deps-fetch.sh build/deps > build/deps.log 2>&1 || { cat build/deps.log >&2; exit 3; }
 pinned=(-c tools/python/constraints.txt)
 case $goal in
   build) ;;
   demo) make_venv venv tools/python/demo.txt "${pinned[@]}" ;;
-  check)
+  check | bench)
     make_venv venv tools/python/demo.txt "${pinned[@]}"
     make_venv venv-check tools/python/check.txt "${pinned[@]}"
-    make_venv venv-mlflow2 tools/python/mlflow2.txt ;;
-  *) echo "usage: tools/setup.sh build|demo|check" >&2; exit 2 ;;
+    make_venv venv-mlflow2 tools/python/mlflow2.txt
+    [ "$goal" != bench ] || make_venv venv-peer tools/python/peer.txt ;;
+  *) echo "usage: tools/setup.sh build|demo|check|bench" >&2; exit 2 ;;
 esac
