@@ -10,6 +10,7 @@
 #include "api/native/registry_routes.h"
 #include "api/native/system_routes.h"
 #include "api/oip/oip.h"
+#include "api/prometheus/prometheus.h"
 #include "api/sagemaker/sagemaker.h"
 #include "app/parts.h"
 #include "base/log.h"
@@ -210,6 +211,8 @@ void App::MakeWatchers() {
     return events::AlarmNow{status->state == telemetry::AlarmState::kAlarm, status->detail};
   };
   parts.rules = std::make_unique<events::Rules>(*parts.database, std::move(rules_options));
+  parts.meter = std::make_unique<EndpointMeter>(*parts.database, *parts.serving, parts.metrics,
+                                                parts.clock().Now(), parts.replay != nullptr);
 }
 
 void App::AddRoutes() {
@@ -226,6 +229,7 @@ void App::AddRoutes() {
   parts.router.Add(api::JobsRoutes({*parts.database, *parts.jobs, wake}));
   parts.router.Add(
       api::PipelinesRoutes({*parts.database, *parts.pipelines, wake, project::Resolve}));
+  parts.router.Add(api::PrometheusRoutes(parts.metrics, [&parts] { parts.meter->Refresh(); }));
   parts.router.Add(api::EventsRoutes({*parts.database}));
   parts.router.Add(api::AlarmsRoutes({*parts.database}));
   parts.router.Add(api::ProjectRoutes({*parts.database, parts.clock(), [this] { AfterApply(); }}));
@@ -275,6 +279,7 @@ void App::AddPlanners() {
   Parts& parts = *parts_;
   const bool server = options_.mode == Mode::kServer;
   if (server) {
+    parts.control->Add(*parts.meter);
     parts.control->Add(*parts.monitor);
     parts.control->Add(*parts.alarms);
     parts.control->Add(*parts.rules);

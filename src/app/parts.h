@@ -10,6 +10,7 @@
 
 #include "app/app.h"
 #include "app/home.h"
+#include "app/meter.h"
 #include "app/targets.h"
 #include "artifacts/artifacts.h"
 #include "auth/auth.h"
@@ -80,6 +81,8 @@ struct App::Parts {
   std::unique_ptr<PipelineTarget> pipeline_target;
   std::unique_ptr<events::Notices> notices;
   std::unique_ptr<events::Rules> rules;
+  telemetry::Metrics metrics;
+  std::unique_ptr<EndpointMeter> meter;
   std::unique_ptr<ClockKeeper> clock_keeper;
   net::Router router;
   std::unique_ptr<net::HttpServer> server;

@@ -2,8 +2,10 @@
 
 namespace tatara::api {
 
-std::vector<net::Route> PrometheusRoutes(const telemetry::Metrics& metrics) {
-  const auto answer = [&metrics](net::Request&) {
+std::vector<net::Route> PrometheusRoutes(const telemetry::Metrics& metrics,
+                                         std::function<void()> refresh) {
+  const auto answer = [&metrics, refresh = std::move(refresh)](net::Request&) {
+    refresh();
     return net::Response::Text(200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8");
   };
   return {{net::Verb::kGet,

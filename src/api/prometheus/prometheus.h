@@ -1,6 +1,7 @@
 // The Prometheus dialect: GET /metrics in the text exposition format 0.0.4.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "net/router.h"
@@ -8,6 +9,8 @@
 
 namespace tatara::api {
 
-std::vector<net::Route> PrometheusRoutes(const telemetry::Metrics& metrics);
+// `refresh` brings the metrics up to date before they are shown.
+std::vector<net::Route> PrometheusRoutes(const telemetry::Metrics& metrics,
+                                         std::function<void()> refresh);
 
 }  // namespace tatara::api
