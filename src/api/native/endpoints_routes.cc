@@ -38,7 +38,8 @@ Result<Json> Deploy(const EndpointsContext& context, net::Request& request) {
   serving::DeployRequest wanted;
   wanted.endpoint = TRY(body.GetString("endpoint"));
   wanted.uri = TRY(body.GetString("uri"));
-  return ToJson(TRY(TRY(Server(context))->Deploy(wanted)));
+  serving::Serving* serving = TRY(Server(context));
+  return ToJson(TRY(serving->Deploy(wanted)));
 }
 
 // The body is the ONNX file; ?name=F says what it is called.

@@ -57,7 +57,8 @@ class DataReader {
       ondemand::value value = TRY(Take(std::move(element)));
       const auto type = TRY(Take(value.type()));
       if (type == ondemand::json_type::array) {
-        TRY(ReadArray(TRY(Take(value.get_array())), depth + 1));
+        ondemand::array inner = TRY(Take(value.get_array()));
+        TRY(ReadArray(std::move(inner), depth + 1));
         continue;
       }
       if (next_ == count_) {
@@ -154,7 +155,7 @@ class Reader {
       } else if (key == "id") {
         TRY(ReadId(member.value()));
       } else {
-        TRY(CheckJson(TRY(Take(simdjson::to_json_string(member.value())))));
+        TRY(CheckJson(member.value()));
       }
     }
     TRY(CheckEnd(document));
@@ -218,7 +219,7 @@ class Reader {
           TRY(ReadData(*index, std::move(data)));
         }
       } else {
-        TRY(CheckJson(TRY(Take(simdjson::to_json_string(value)))));
+        TRY(CheckJson(value));
       }
     }
     if (text.name.empty()) return Invalid("an input has no 'name'");

@@ -54,9 +54,14 @@ inline Status CheckEnd(simdjson::ondemand::document& document) {
   return Invalid("the body is no valid JSON: something follows its end");
 }
 
+// The value as a tree.
+inline Result<Json> ToTree(simdjson::ondemand::value value) {
+  return ParseJson(TRY(Take(simdjson::to_json_string(value))));
+}
+
 // What nobody reads must be JSON all the same.
-inline Status CheckJson(std::string_view text) {
-  auto parsed = ParseJson(text);
+inline Status CheckJson(simdjson::ondemand::value value) {
+  auto parsed = ToTree(value);
   return parsed ? Status() : std::unexpected(parsed.error());
 }
 

@@ -84,7 +84,8 @@ Status ReadCsvForm(std::string_view body, serving::Call& call) {
   CsvReader csv(body);
   if (csv.AtEnd()) return Invalid("the CSV is empty: its first line must name the columns");
   RowBuilder rows(*call.version);
-  for (const Field& field : TRY(csv.Line())) TRY(rows.AddColumn(field.text));
+  const std::vector<Field> header = TRY(csv.Line());
+  for (const Field& field : header) TRY(rows.AddColumn(field.text));
   TRY(rows.CheckColumns());
   const size_t width = rows.columns();
   while (!csv.AtEnd()) {

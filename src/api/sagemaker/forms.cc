@@ -13,7 +13,7 @@ namespace ondemand = simdjson::ondemand;
 
 constexpr size_t kColumnsMax = 100'000;
 
-Result<Cell> CellOf(ondemand::value& value) {
+Result<Cell> CellOf(ondemand::value value) {
   switch (TRY(Take(value.type()))) {
     case ondemand::json_type::null:
       return Cell{};
@@ -61,7 +61,8 @@ Status ReadSplitRow(ondemand::array row, RowBuilder& rows) {
   for (auto element : row) {
     ondemand::value value = TRY(Take(std::move(element)));
     if (position == width) return wrong("more");
-    TRY(rows.Put(position, TRY(CellOf(value))));
+    const Cell cell = TRY(CellOf(value));
+    TRY(rows.Put(position, cell));
     ++position;
   }
   if (position < width) return wrong(std::to_string(position));
@@ -116,7 +117,7 @@ Status ReadSplit(ondemand::value value, Call& call) {
       else
         late = TRY(Take(data.raw_json()));
     } else {
-      TRY(CheckJson(TRY(Take(simdjson::to_json_string(member.value())))));
+      TRY(CheckJson(member.value()));
     }
   }
   if (!has_columns) return Invalid("'columns' of dataframe_split is missing");
@@ -146,7 +147,8 @@ Status ReadRecords(ondemand::value value, Call& call) {
       const std::string_view key = TRY(Take(member.unescaped_key()));
       if (guess >= kColumnsMax) return Invalid("a record has too many fields");
       const size_t position = rows.PositionOf(key, guess++);
-      TRY(rows.Put(position, TRY(CellOf(member.value()))));
+      const Cell cell = TRY(CellOf(member.value()));
+      TRY(rows.Put(position, cell));
     }
     TRY(rows.EndRow());
   }
@@ -156,7 +158,7 @@ Status ReadRecords(ondemand::value value, Call& call) {
 
 // `instances` and `inputs`.
 Status ReadTensorForm(std::string_view key, ondemand::value value, Call& call) {
-  const Json json = TRY(ParseJson(TRY(Take(simdjson::to_json_string(value)))));
+  const Json json = TRY(ToTree(value));
   return ReadTensors(key, json, call);
 }
 
@@ -172,7 +174,7 @@ Status ReadForms(ondemand::document& document, Call& call) {
     const bool form = key == "dataframe_split" || key == "dataframe_records" ||
                       key == "instances" || key == "inputs";
     if (!form) {
-      TRY(CheckJson(TRY(Take(simdjson::to_json_string(member.value())))));
+      TRY(CheckJson(member.value()));
       continue;
     }
     if (!found.empty()) {

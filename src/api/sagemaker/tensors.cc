@@ -26,6 +26,11 @@ Result<Cell> CellOf(const Json& json) {
   return Invalid(std::string(json.TypeName()) + " where a value is wanted");
 }
 
+// pandas and NumPy clients wrap a row's scalar in a list of one.
+const Json& Unwrapped(const Json& value) {
+  return value.IsArray() && value.AsArray().size() == 1 ? value.AsArray().front() : value;
+}
+
 // The shape of nested lists, which must be even.
 Status MeasureShape(const Json& json, size_t depth, std::vector<int64_t>& shape) {
   if (!json.IsArray()) {
@@ -98,9 +103,8 @@ Status ReadRows(const Json::Array& list, Call& call) {
     size_t guess = 0;
     for (const auto& [name, value] : item.AsObject()) {
       const size_t position = rows.PositionOf(name, guess++);
-      // pandas and NumPy clients wrap a row's scalar in a list of one.
-      const bool wrapped = value.IsArray() && value.AsArray().size() == 1;
-      TRY(rows.Put(position, TRY(CellOf(wrapped ? value.AsArray().front() : value))));
+      const Cell cell = TRY(CellOf(Unwrapped(value)));
+      TRY(rows.Put(position, cell));
     }
     TRY(rows.EndRow());
   }
@@ -128,8 +132,8 @@ Status ReadColumns(const Json::Object& object, Call& call) {
     for (size_t i = 0; i < object.size(); ++i) {
       const Json& column = object[i].second;
       const Json& value = column.IsArray() ? column.AsArray()[row] : column;
-      const bool wrapped = value.IsArray() && value.AsArray().size() == 1;
-      TRY(rows.Put(i, TRY(CellOf(wrapped ? value.AsArray().front() : value))));
+      const Cell cell = TRY(CellOf(Unwrapped(value)));
+      TRY(rows.Put(i, cell));
     }
     TRY(rows.EndRow());
   }
