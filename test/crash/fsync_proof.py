@@ -41,7 +41,7 @@ class Traced(Tatara):
         for number, line in enumerate(lines):
             if "HTTP/1.1 2" in line:
                 return lines[:number]
-        raise AssertionError("no answer in the trace")
+        raise AssertionError("no answer in the trace: " + " | ".join(line[:100] for line in lines[-8:]))
 
 
 def synced(lines, pattern):
@@ -104,7 +104,7 @@ def a_batch_is_on_the_disk_before_it_is_acknowledged(_):
 
 @tests.test
 def a_job_and_its_cancel_are_on_the_disk_before_they_are_acknowledged(_):
-    body = {"command": ["sleep", "30"], "folder": "/tmp", "environment": {}}
+    body = {"command": ["sleep", "30"], "folder": "/tmp", "environment": {"PATH": os.environ["PATH"]}}
 
     def check(t, lines):
         database(t, lines)

@@ -84,7 +84,9 @@ class Tatara:
     def call(self, verb, path, body=None, headers=None):
         """Status, headers and body of an HTTP call; no exception for 4xx and 5xx."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, headers or {}, method=verb)
+        if headers is None:
+            headers = {} if data is None or data is body else {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, data, headers, method=verb)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.headers, answer.read()
