@@ -1,8 +1,10 @@
 #include "os/process.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,12 +20,12 @@ extern char** environ;
 namespace tatara::os {
 namespace {
 
-// Everything that the child needs, laid out before fork: after it only async-signal-safe calls.
+// Arguments, environment and the full paths to try, in the form that exec takes.
 struct ChildPlan {
   std::vector<char*> argv;
   std::vector<std::string> environment_text;
   std::vector<char*> environment;
-  std::vector<std::string> candidates;  // full paths to try
+  std::vector<std::string> candidates;
 };
 
 ChildPlan MakePlan(const SpawnOptions& options) {
@@ -51,44 +53,82 @@ ChildPlan MakePlan(const SpawnOptions& options) {
   return plan;
 }
 
-bool Redirect(const std::string& path, int fd, int flags) {
-  if (path == "-") return true;
-  const int opened = ::open(path.empty() ? "/dev/null" : path.c_str(), flags, 0644);
-  if (opened < 0) return false;
-  if (opened == fd) return true;
-  const bool ok = ::dup2(opened, fd) >= 0;
-  ::close(opened);
-  return ok;
-}
+// What the child does between its birth and its exec. posix_spawn shares our memory until then, so
+// that a start costs the same however much memory the server has; fork would copy its page table.
+class ChildSetup {
+ public:
+  explicit ChildSetup(const SpawnOptions& options) {
+    ::posix_spawn_file_actions_init(&actions_);
+    ::posix_spawnattr_init(&attributes_);
+    if (!options.folder.empty()) {
+      ::posix_spawn_file_actions_addchdir_np(&actions_, options.folder.c_str());
+    }
+    constexpr int kAppend = O_WRONLY | O_CREAT | O_APPEND;
+    Redirect(options.stdin_path, 0, O_RDONLY);
+    Redirect(options.stdout_path, 1, kAppend);
+    if (options.stderr_path == options.stdout_path && options.stdout_path != "-") {
+      ::posix_spawn_file_actions_adddup2(&actions_, 1, 2);
+    } else {
+      Redirect(options.stderr_path, 2, kAppend);
+    }
+    // Sockets and files of the server are nobody else's.
+    ::posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
+    sigset_t none, pipe;
+    sigemptyset(&none);
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setsigdefault(&attributes_, &pipe);
+    int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    if (options.new_session) flags |= POSIX_SPAWN_SETSID;
+    ::posix_spawnattr_setflags(&attributes_, static_cast<short>(flags));
+  }
+  ChildSetup(const ChildSetup&) = delete;
+  ChildSetup& operator=(const ChildSetup&) = delete;
+  ~ChildSetup() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
 
-[[noreturn]] void RunChild(const SpawnOptions& options, const ChildPlan& plan, int report) {
-  const auto fail = [&](int error_number) {
-    [[maybe_unused]] ssize_t written = ::write(report, &error_number, sizeof error_number);
-    ::_exit(127);
-  };
-  if (options.new_session) ::setsid();
-  // Sockets and files of the server are nobody else's; the report pipe closes at exec too.
-  ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
-  if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0) fail(errno);
-  if (!Redirect(options.stdin_path, 0, O_RDONLY)) fail(errno);
-  constexpr int kAppend = O_WRONLY | O_CREAT | O_APPEND;
-  if (!Redirect(options.stdout_path, 1, kAppend)) fail(errno);
-  if (options.stderr_path == options.stdout_path && options.stdout_path != "-") {
-    if (::dup2(1, 2) < 0) fail(errno);
-  } else if (!Redirect(options.stderr_path, 2, kAppend)) {
-    fail(errno);
+  // 0, or the errno of the step that failed, exec's included.
+  int Start(const std::string& program, const ChildPlan& plan, pid_t& pid) const {
+    return ::posix_spawn(&pid, program.c_str(), &actions_, &attributes_, plan.argv.data(),
+                         plan.environment.data());
   }
-  int error_number = ENOENT;
-  for (const std::string& candidate : plan.candidates) {
-    ::execve(candidate.c_str(), plan.argv.data(), plan.environment.data());
-    if (errno != ENOENT && errno != ENOTDIR) error_number = errno;
+
+ private:
+  void Redirect(const std::string& path, int fd, int flags) {
+    if (path == "-") return;
+    const char* opened = path.empty() ? "/dev/null" : path.c_str();
+    ::posix_spawn_file_actions_addopen(&actions_, fd, opened, flags, 0644);
   }
-  fail(error_number);
-  ::_exit(127);
+
+  posix_spawn_file_actions_t actions_;
+  posix_spawnattr_t attributes_;
+};
+
+// The text lies in a file of memory that only the child keeps.
+Result<int> SpawnWithText(const SpawnOptions& options) {
+  const int fd = ::memfd_create("stdin", MFD_CLOEXEC);
+  if (fd < 0) return std::unexpected(SystemError("start", options.argv[0], errno));
+  size_t done = 0;
+  while (done < options.stdin_text.size()) {
+    const ssize_t written =
+        ::write(fd, options.stdin_text.data() + done, options.stdin_text.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      const int error_number = errno;
+      ::close(fd);
+      return std::unexpected(SystemError("start", options.argv[0], error_number));
+    }
+    done += static_cast<size_t>(written);
+  }
+  SpawnOptions with_file = options;
+  with_file.stdin_text.clear();
+  with_file.stdin_path = "/proc/self/fd/" + std::to_string(fd);
+  auto pid = Spawn(with_file);
+  ::close(fd);
+  return pid;
 }
 
 ExitStatus ToExit(int raw) {
@@ -117,30 +157,17 @@ std::optional<std::string> EnvironmentVariable(const std::string& name) {
 
 Result<int> Spawn(const SpawnOptions& options) {
   CHECK(!options.argv.empty());
+  if (!options.stdin_text.empty()) return SpawnWithText(options);
   const ChildPlan plan = MakePlan(options);
-  int report[2];
-  if (::pipe2(report, O_CLOEXEC) != 0) {
-    return std::unexpected(SystemError("start", options.argv[0], errno));
+  const ChildSetup setup(options);
+  int error_number = ENOENT;
+  for (const std::string& candidate : plan.candidates) {
+    pid_t pid = 0;
+    const int failed = setup.Start(candidate, plan, pid);
+    if (failed == 0) return pid;
+    if (failed != ENOENT && failed != ENOTDIR) error_number = failed;
   }
-  const int pid = ::fork();
-  if (pid == 0) RunChild(options, plan, report[1]);
-  const int fork_error = errno;
-  ::close(report[1]);
-  if (pid < 0) {
-    ::close(report[0]);
-    return std::unexpected(SystemError("start", options.argv[0], fork_error));
-  }
-  int error_number = 0;
-  ssize_t got;
-  do {
-    got = ::read(report[0], &error_number, sizeof error_number);
-  } while (got < 0 && errno == EINTR);
-  ::close(report[0]);
-  if (got == sizeof error_number) {
-    ::waitpid(pid, nullptr, 0);
-    return std::unexpected(SystemError("start", options.argv[0], error_number));
-  }
-  return pid;
+  return std::unexpected(SystemError("start", options.argv[0], error_number));
 }
 
 std::optional<ExitStatus> Reap(int pid) {
@@ -221,6 +248,13 @@ std::string HostName() {
 }
 
 std::string WorkingFolder() { return AbsolutePath("."); }
+
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 bool IsTerminal(int fd) { return ::isatty(fd) == 1; }
 

@@ -21,6 +21,7 @@ struct SpawnOptions {
   Environment environment;
   bool new_session = true;  // setsid: signals to our terminal do not reach it
   std::string stdin_path = "/dev/null";
+  std::string stdin_text;   // not empty: what it reads there instead; never on a disk
   std::string stdout_path;  // empty: /dev/null; "-": ours
   std::string stderr_path;  // empty: /dev/null; "-": ours
 };
@@ -57,6 +58,8 @@ int CpuCount();
 std::string HostName();
 std::string WorkingFolder();
 bool IsTerminal(int fd);
+// Lets this process open as many files and sockets as the system allows it to.
+void RaiseFileLimit();
 
 // Blocks SIGINT and SIGTERM in all threads started afterwards and lets one thread wait for them.
 class SignalWatcher {

@@ -1,6 +1,8 @@
-// What the server and the runner agree on: the files of an attempt's folder.
+// What the server and the runner agree on: the runner's standard input and the files of an
+// attempt's folder.
 //
-//   spec        written by the server before the start: NUL-separated fields (see WriteSpec)
+//   stdin       what to run: NUL-ended fields (see EncodeSpec); it holds the environment, and is
+//               not a file so that secrets never lie on the disk
 //   lock        the runner holds an flock on it for as long as it lives
 //   claim       made by the runner with O_EXCL before the command starts: "RUNNER_PID GROUP\n";
 //               who fails to make it has lost, so that an attempt runs at most once

@@ -37,14 +37,19 @@ int64_t NowMs() {
   return now.tv_sec * 1000LL + now.tv_nsec / 1'000'000;
 }
 
-bool ReadAll(const char* path, std::string& out) {
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
+bool ReadToEnd(int fd, std::string& out) {
   char buffer[65536];
   ssize_t got;
   while ((got = read(fd, buffer, sizeof buffer)) > 0) out.append(buffer, static_cast<size_t>(got));
-  close(fd);
   return got == 0;
+}
+
+bool ReadAll(const char* path, std::string& out) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool whole = ReadToEnd(fd, out);
+  close(fd);
+  return whole;
 }
 
 bool WriteAll(int fd, const std::string& text) {
@@ -182,7 +187,6 @@ class Watch {
   void CheckMemory() {
     if (ending_ || GroupMemory(child_) <= spec_.memory_max) return;
     End(EndReason::kOutOfMemory);
-    kill_at_ = NowMs();  // no grace: it would go on growing
   }
 
   void End(EndReason reason) {
@@ -190,7 +194,8 @@ class Watch {
     ending_ = true;
     reason_ = reason;
     kill_at_ = NowMs() + spec_.grace_ms;
-    kill(-child_, SIGTERM);
+    // Without grace where it would only go on growing.
+    kill(-child_, reason == EndReason::kOutOfMemory ? SIGKILL : SIGTERM);
     kill(-child_, SIGCONT);
   }
 
@@ -248,11 +253,10 @@ int main(int argc, char** argv) {
   if (!Claim()) return kAlreadyClaimed;
   std::string text;
   Spec spec;
-  if (!ReadAll("spec", text) || !DecodeSpec(text, spec)) {
+  if (!ReadToEnd(STDIN_FILENO, text) || !DecodeSpec(text, spec)) {
     WriteExitRecord({126, EndReason::kNotStarted, 0, 0});
     return kBroken;
   }
-  unlink("spec");  // it holds the environment
   const int log = open("log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const pid_t runner = getpid();
   const pid_t child = log < 0 ? -1 : fork();
@@ -264,6 +268,7 @@ int main(int argc, char** argv) {
   setpgid(child, child);
   WriteClaim(child);
   const ExitRecord record = Watch(spec, child, signals).Run();
-  if (log >= 0) fsync(log);
+  struct stat written;  // of an empty log there is nothing to lose
+  if (fstat(log, &written) == 0 && written.st_size > 0) fsync(log);
   return WriteExitRecord(record) ? 0 : kBroken;
 }

@@ -92,8 +92,10 @@ void ProcessEngine::Start(const AttemptSpec& spec) {
   auto start = [&]() -> Result<int> {
     TRY(os::MakeFolders(folder, 0700));
     if (os::Exists(folder + "/claim")) return Conflict("it has been started before");
-    TRY(os::WriteFile(folder + "/spec", runner::EncodeSpec(written), 0600));
-    return os::Spawn({.argv = {runner_, folder}, .folder = "/", .environment = {}});
+    return os::Spawn({.argv = {runner_, folder},
+                      .folder = "/",
+                      .environment = {},
+                      .stdin_text = runner::EncodeSpec(written)});
   };
   Result<int> pid = start();
   if (!pid && pid.error().code == Code::kConflict) return Recover(spec.key, true);
