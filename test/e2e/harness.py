@@ -46,7 +46,7 @@ class Tatara:
                                      input=stdin, capture_output=True, timeout=timeout))
 
     def json(self, *words):
-        result = self.run(*words, "--json")
+        result = self.run("--json", *words)
         if result.code != 0:
             raise AssertionError(f"tatara {' '.join(words)}: {result.code} {result.err}")
         return result.json()
