@@ -266,6 +266,7 @@ void App::AddJobEnvironment(const jobs::AttemptKey& key, const std::string& owne
 
 Status App::Start() {
   CHECK(options_.mode != Mode::kReadOnly);
+  os::RaiseFileLimit();
   TRY(StartServer());
   TRY(RecoverWork());
   Parts& parts = *parts_;
