@@ -80,7 +80,7 @@ def end_to_end(check):
         else:
             check.command(script.stem, [plain, script, check.tatara])
     for script in sorted((ROOT / "test" / "e2e").glob("*_oracle.py")):
-        check.command(script.stem, [plain, script, check.tatara])
+        check.command(script.stem, [plain, script, check.tatara, plain])
     check.command("point_in_time", [plain, ROOT / "test/features/point_in_time.py", check.tatara, 60])
 
 
@@ -95,7 +95,7 @@ def main():
     end_to_end(check)
     check.command("crash", [venv("venv-check"), ROOT / "test/crash/pipeline_kill.py", check.tatara, "--rounds", 60 if arguments.deep else 3],
                   timeout=3000)
-    check.command("fsync proof", [venv("venv-check"), ROOT / "test/crash/fsync_proof.py", check.tatara])
+    check.command("fsync proof", [python, ROOT / "test/crash/fsync_proof.py", check.tatara])
     if arguments.deep:
         import deep
         deep.run(check)

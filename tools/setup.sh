@@ -79,7 +79,6 @@ case $goal in
   build) ;;
   demo) make_venv venv tools/python/demo.txt "${pinned[@]}" ;;
   check | bench)
-    make_venv venv tools/python/demo.txt "${pinned[@]}"
     make_venv venv-check tools/python/check.txt "${pinned[@]}"
     make_venv venv-mlflow2 tools/python/mlflow2.txt
     [ "$goal" != bench ] || make_venv venv-peer tools/python/peer.txt ;;
