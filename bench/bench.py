@@ -46,7 +46,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="without the slow peers")
     parser.add_argument("--only", default=",".join(ROWS))
     parser.add_argument("--output")
-    parser.add_argument("--peer", default=os.path.join(ROOT, "build/venv-peer/bin/python"), help="a Python with mlflow and FastAPI")
+    parser.add_argument("--peer", default=os.path.join(ROOT, "build/venv-peer/bin/python"),
+                        help="a Python with mlflow and FastAPI")
     parser.add_argument("--python", default=sys.executable, help="a Python with duckdb")
     parser.add_argument("--dvc", default=os.path.join(os.path.dirname(sys.executable), "dvc"))
     options = parser.parse_args()

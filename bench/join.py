@@ -37,6 +37,6 @@ FROM 'ours.parquet' o JOIN 'law.parquet' l USING (id)
 """
 
 if sys.argv[1] == "compare":
-    rows, wrong, matched = duckdb.sql(COMPARE).fetchone()
+    rows, wrong, matched = duckdb.sql(COMPARE).fetchall()[0]
     sys.exit(not (rows == 1_000_000 and wrong == 0 and matched > 100_000))
 duckdb.sql({"make": MAKE, "asof": ASOF, "law": LAW}[sys.argv[1]])
