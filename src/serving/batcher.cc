@@ -21,7 +21,7 @@ int64_t NanosSince(os::Monotonic start) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(os::Stopwatch::Now() - start).count();
 }
 
-int64_t RowsOf(const std::vector<Call>& group) {
+int64_t RowsOf(std::span<const Call> group) {
   int64_t rows = 0;
   for (const Call& call : group) rows += call.rows;
   return rows;
@@ -92,25 +92,32 @@ void Batcher::Flush() {
     calls.swap(pending_);
   }
   int64_t net_nanos = 0;
-  if (calls.size() == 1) return Start(std::move(calls), net_nanos);
-  for (const std::vector<size_t>& indices : GroupCalls(calls)) {
-    std::vector<Call> group;
-    group.reserve(indices.size());
-    for (const size_t index : indices) group.push_back(std::move(calls[index]));
-    Start(std::move(group), net_nanos);
+  const std::vector<std::vector<size_t>> groups = GroupCalls(calls);
+  if (groups.size() == 1) {
+    Start(calls, net_nanos);
+  } else {
+    for (const std::vector<size_t>& indices : groups) {
+      std::vector<Call> group;
+      group.reserve(indices.size());
+      for (const size_t index : indices) group.push_back(std::move(calls[index]));
+      Start(group, net_nanos);
+    }
   }
+  calls.clear();
+  std::lock_guard lock(mutex_);
+  if (pending_.empty()) pending_.swap(calls);  // keeps the memory
 }
 
 // Runs here what is quick and hands the rest to the infer threads.
-void Batcher::Start(std::vector<Call> group, int64_t& net_nanos) {
-  if (group.empty()) return;
+void Batcher::Start(std::span<Call> group, int64_t& net_nanos) {
   const int64_t expected = group.front().version->cost.Expect(RowsOf(group));
   if (expected <= kQuickNanos && net_nanos + expected <= kNetNanosMax) {
     net_nanos += expected;
     return RunGroup(group);
   }
   // Shared: std::function wants copies.
-  auto shared = std::make_shared<std::vector<Call>>(std::move(group));
+  auto shared = std::make_shared<std::vector<Call>>(std::make_move_iterator(group.begin()),
+                                                    std::make_move_iterator(group.end()));
   queued_nanos_ += expected;
   const bool taken = pool_.Post([this, shared, expected] {
     RunGroup(*shared);
@@ -123,7 +130,7 @@ void Batcher::Start(std::vector<Call> group, int64_t& net_nanos) {
   }
 }
 
-void Batcher::RunGroup(std::vector<Call>& group) {
+void Batcher::RunGroup(std::span<Call> group) {
   if (group.size() > 1) return RunTogether(group);
   Call& call = group.front();
   const os::Monotonic start = os::Stopwatch::Now();
@@ -133,7 +140,7 @@ void Batcher::RunGroup(std::vector<Call>& group) {
   Finish(call, std::move(output));
 }
 
-void Batcher::RunTogether(std::vector<Call>& group) {
+void Batcher::RunTogether(std::span<Call> group) {
   std::vector<std::span<const inference::Tensor>> inputs;
   std::vector<int64_t> rows;
   for (const Call& call : group) {

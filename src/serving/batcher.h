@@ -9,6 +9,7 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "os/threads.h"
@@ -30,9 +31,9 @@ class Batcher {
 
  private:
   void Flush();
-  void Start(std::vector<Call> group, int64_t& net_nanos);
-  void RunGroup(std::vector<Call>& group);
-  void RunTogether(std::vector<Call>& group);
+  void Start(std::span<Call> group, int64_t& net_nanos);
+  void RunGroup(std::span<Call> group);
+  void RunTogether(std::span<Call> group);
   void Finish(Call& call, Result<inference::RunOutput> output);
 
   const std::function<void(std::function<void()>)> after_wake_up_;
