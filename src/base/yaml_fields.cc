@@ -1,5 +1,7 @@
 #include "base/yaml_fields.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 
 namespace tatara {
@@ -123,16 +125,14 @@ void YamlFields::Refuse(std::string_view key, std::string_view why) {
   Fail(std::move(error));
 }
 
+// A key that nobody asked for comes first: it is often the one that is missed elsewhere.
 Status YamlFields::Finish() {
-  if (error_) return std::unexpected(*error_);
   for (const auto& [key, value] : node_.entries) {
-    bool known = false;
-    for (const std::string& name : known_) known = known || name == key.scalar;
-    if (!known) {
-      return std::unexpected(YamlError(
-          key, "unknown key '" + key.scalar + "' in " + where_ + DidYouMean(key.scalar, known_)));
-    }
+    if (std::ranges::find(known_, key.scalar) != known_.end()) continue;
+    return std::unexpected(YamlError(
+        key, "unknown key '" + key.scalar + "' in " + where_ + DidYouMean(key.scalar, known_)));
   }
+  if (error_) return std::unexpected(*error_);
   return {};
 }
 
