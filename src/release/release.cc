@@ -20,6 +20,7 @@ struct Release::Outcome {
   std::optional<evaluation::GateReport> report;  // GATE
   int64_t candidate = 0;                         // GATE: its version
   std::optional<int64_t> champion;               // GATE: what the alias pointed at
+  bool live_already = false;                     // GATE: the alias points at the candidate
   EventId cause;
 };
 
@@ -118,6 +119,10 @@ struct Release::Work {
     const auto alias = TRY(database.Read(
         [&](db::Reader& reader) { return registry::FindAlias(reader, row.model, spec.promote); }));
     if (alias) outcome.champion = alias->version;
+    if (alias && alias->version == row.version) {
+      outcome.live_already = true;
+      return {};
+    }
     if (!spec.gate) {
       outcome.report = evaluation::GateReport{.verdict = evaluation::Verdict::kPromote,
                                               .reason = "no gate was asked for"};
@@ -251,6 +256,7 @@ void Release::Record(const Outcome& outcome, Time now) {
       return pipelines_.FinishRelease(tx, run, false, outcome.error->message, Json());
     }
     if (outcome.version) return RecordVersion(tx, outcome, now);
+    if (outcome.live_already) return RecordNothingNew(tx, outcome);
     return RecordVerdict(tx, outcome, now);
   });
   {
@@ -265,14 +271,38 @@ void Release::Record(const Outcome& outcome, Time now) {
   Log::Error("release", run.value + ": " + written.error().message);
 }
 
+namespace {
+
+// A run is registered once: a pipeline that ran again and changed nothing names the same run.
+Result<registry::Version> RegisterOnce(db::Tx& tx, const registry::NewVersion& wanted, Time now) {
+  for (const auto& version : TRY(registry::VersionsOfRun(tx, RunId(wanted.run_id)))) {
+    if (version.name == wanted.name) return version;
+  }
+  return registry::CreateVersion(tx, wanted, now);
+}
+
+}  // namespace
+
 Status Release::RecordVersion(db::Tx& tx, const Outcome& outcome, Time now) {
   if (TRY(FindRow(tx, outcome.run.id))) return {};
   TRY(registry::EnsureModel(tx, outcome.version->name, now));
-  const registry::Version version = TRY(registry::CreateVersion(tx, *outcome.version, now));
+  const registry::Version version = TRY(RegisterOnce(tx, *outcome.version, now));
   TRY(tx.Exec(
       "INSERT INTO releases (run, mlflow_run, model, version, event, detail) "
       "VALUES (?, ?, ?, ?, ?, '')",
       {outcome.run.id, outcome.version->run_id, version.name, version.version, version.event}));
+  return {};
+}
+
+Status Release::RecordNothingNew(db::Tx& tx, const Outcome& outcome) {
+  const std::string candidate = VersionUri(outcome.spec.model, outcome.candidate);
+  const Json detail = Json::Of({{"verdict", "keep"},
+                                {"reason", candidate + " is live already: nothing to judge"},
+                                {"candidate_model", candidate},
+                                {"champion_model", candidate},
+                                {"promoted", false},
+                                {"alias", outcome.spec.promote}});
+  TRY(tx.Exec("UPDATE releases SET detail = ? WHERE run = ?", {detail.Dump(), outcome.run.id}));
   return {};
 }
 

@@ -90,6 +90,7 @@ class Release : public control::Planner {
   void Record(const Outcome& outcome, Time now);
   Status RecordVersion(db::Tx& tx, const Outcome& outcome, Time now);
   Status RecordVerdict(db::Tx& tx, const Outcome& outcome, Time now);
+  static Status RecordNothingNew(db::Tx& tx, const Outcome& outcome);
   static Status TagRun(db::Tx& tx, const Outcome& outcome, const Json& detail);
 
   db::Database& database_;
