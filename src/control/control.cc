@@ -171,6 +171,8 @@ class Control::Impl {
   void WaitForInput(const State& state) {
     std::unique_lock lock(mutex_);
     if (stopping_ || dirty_) return;
+    // Not busy and yet parked: it came after StepReplay had looked, and nobody else will wake us.
+    if (replay_ != nullptr && !state.busy && !parked_.empty()) return;
     const bool due_now = replay_ == nullptr && state.next_due <= clock_.Now();
     settled_now_ = !state.busy && !due_now;
     if (settled_now_) {

@@ -14,6 +14,7 @@ namespace tatara::events {
 namespace {
 
 constexpr int64_t kBatch = 500;
+constexpr std::chrono::milliseconds kRetry{1000};  // after a round that failed
 // So many events that matched nothing, then the cursor is written: what a restart reads again stays
 // small.
 constexpr int64_t kPositionsUnwritten = 2000;
@@ -123,7 +124,9 @@ class Rules::Impl {
 
   void Tick(const control::Moment& moment) {
     now_ = moment.now;
-    if (Status done = Round(moment); !done) {
+    const Status done = Round(moment);
+    failed_ = !done;
+    if (failed_) {
       Log::Error("rules", done.error().message);
       generation_ = -1;  // read everything again
     }
@@ -142,6 +145,11 @@ class Rules::Impl {
   bool Busy() {
     const auto bus = database_.Read([](db::Reader& reader) { return LoadBus(reader); });
     return bus && (bus->newest > position_ || bus->generation != generation_);
+  }
+
+  std::optional<os::Monotonic> NextPoll() {
+    if (!Busy()) return std::nullopt;
+    return os::Stopwatch::Now() + (failed_ ? kRetry : std::chrono::milliseconds(0));
   }
 
  private:
@@ -450,6 +458,7 @@ class Rules::Impl {
   std::vector<LoadedRule> rules_;
   RuleSet patterns_;                                        // ids are indexes into rules_
   int64_t generation_ = -1;                                 // of rules_; -1: not read yet
+  bool failed_ = false;                                     // the last round
   int64_t position_ = 0;                                    // events up to here have been seen
   int64_t written_ = 0;                                     // and so it stands in the store
   Time now_{};                                              // of this round
@@ -462,6 +471,7 @@ Rules::~Rules() = default;
 void Rules::Tick(const control::Moment& moment) { impl_->Tick(moment); }
 std::optional<Time> Rules::NextDue() { return impl_->NextDue(); }
 bool Rules::Busy() { return impl_->Busy(); }
+std::optional<os::Monotonic> Rules::NextPoll() { return impl_->NextPoll(); }
 
 namespace {
 

@@ -88,6 +88,8 @@ class Rules : public control::Planner {
   std::optional<Time> NextDue() override;
   // Events stand in the log that the rules have not seen.
   bool Busy() override;
+  // Who appends does not have to wake us: planners that tick after the rules append as well.
+  std::optional<os::Monotonic> NextPoll() override;
 
  private:
   class Impl;

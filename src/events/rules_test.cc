@@ -127,6 +127,17 @@ class RulesTest : public testing::Test {
 
 using Strings = std::vector<std::string>;
 
+TEST_F(RulesTest, NextPoll_WithUnseenEvents_IsAtOnce) {
+  EXPECT_FALSE(rules_->NextPoll());
+  Put("tatara.notice", "notice_sent", "owner", Json::MakeObject());  // and nobody wakes us
+  EXPECT_TRUE(rules_->Busy());
+  const auto poll = rules_->NextPoll();
+  ASSERT_TRUE(poll);
+  EXPECT_LE(*poll, os::Stopwatch::Now());
+  Tick();
+  EXPECT_FALSE(rules_->NextPoll());
+}
+
 TEST_F(RulesTest, Alarm_StartsThePipelineWithItsDay) {
   Apply({{"retrain", kRetrain}});
   Alarm();
