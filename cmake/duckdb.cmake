@@ -19,7 +19,7 @@ set_target_properties(duckdb PROPERTIES
 add_library(tatara_duckdb MODULE ${duckdb_sources}
   ${PROJECT_SOURCE_DIR}/src/sql/quote.cc
   ${PROJECT_SOURCE_DIR}/src/base/result.cc
-  ${PROJECT_SOURCE_DIR}/src/base/json.cc)
+  ${PROJECT_SOURCE_DIR}/src/base/json.cc src/base/strings.cc)
 target_include_directories(tatara_duckdb PRIVATE ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(tatara_duckdb PRIVATE duckdb simdjson::simdjson)
 set_target_properties(tatara_duckdb PROPERTIES

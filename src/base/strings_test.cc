@@ -21,6 +21,7 @@ TEST(Strings, DidYouMean_NamesTheNearOneOnly) {
   EXPECT_EQ(DidYouMean("ttll", names), "; did you mean 'ttl'?");
   EXPECT_EQ(DidYouMean("column", names), "; did you mean 'columns'?");
   EXPECT_EQ(DidYouMean("zebra", names), "");
+  EXPECT_EQ(DidYouMean("tlt", names), "; did you mean 'ttl'?");  // swapped letters are one slip
 }
 
 TEST(Strings, PercentDecode_RefusesBrokenEscapes) {

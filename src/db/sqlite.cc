@@ -83,12 +83,14 @@ Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path, bo
     return std::unexpected(SqliteError(connection->handle_, code, "open " + path));
   }
   sqlite3_busy_timeout(connection->handle_, 10'000);
-  TRY(connection->Script(writable ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+  const Status set =
+      connection->Script(writable ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
                                     "PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=4000; "
                                     "PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY; "
                                     "PRAGMA case_sensitive_like=ON"
                                   : "PRAGMA query_only=ON; PRAGMA cache_size=-4000; "
-                                    "PRAGMA temp_store=MEMORY; PRAGMA case_sensitive_like=ON"));
+                                    "PRAGMA temp_store=MEMORY; PRAGMA case_sensitive_like=ON");
+  if (!set) return std::unexpected(Prefixed(path, set.error()));
   return connection;
 }
 

@@ -90,7 +90,7 @@ class Parser {
     }
     if (auto refusal = Version(line.substr(target_end + 1))) return refusal;
     const std::optional<Verb> known = ParseVerb(verb);
-    if (!known) return Refusal{501, "method " + std::string(verb.substr(0, 32)) + " is not served"};
+    if (!known) return Refusal{405, "method " + std::string(verb.substr(0, 32)) + " is not served"};
     head_.request.verb = *known;
     return Target(target);
   }
@@ -137,7 +137,7 @@ class Parser {
     const bool form = text.size() == 8 && text.starts_with("HTTP/") && text[6] == '.' &&
                       text[5] >= '0' && text[5] <= '9' && text[7] >= '0' && text[7] <= '9';
     if (!form) return Refusal{400, "the request line does not end with HTTP/1.1"};
-    if (text[5] != '1') return Refusal{text[5] == '2' ? 400 : 505, "only HTTP/1.1 is served"};
+    if (text[5] != '1') return Refusal{400, "only HTTP/1.1 is served"};
     head_.http10 = text[7] == '0';
     return std::nullopt;
   }
@@ -268,7 +268,7 @@ class Parser {
     }
     if (value.empty()) return Refusal{400, "the Transfer-Encoding header is empty"};
     if (!EqualsIgnoreCase(value, "chunked")) {
-      return Refusal{501, "the only transfer coding served is chunked"};
+      return Refusal{400, "the only transfer coding served is chunked"};
     }
     head_.chunked = true;
     return std::nullopt;

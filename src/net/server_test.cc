@@ -398,7 +398,7 @@ TEST_F(ServerTest, AmbiguousRequests_AreRefusedAndNothingBehindThemIsServed) {
        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n"
        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
       {"400", "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n"},
-      {"501", "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"},
+      {"400", "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"},
       {"400", "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n"},
       {"400", "POST /echo HTTP/1.1\r\nHost: h\r\nX: a\nContent-Length: 44\r\n\r\n"},
       {"400",

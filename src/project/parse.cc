@@ -90,8 +90,9 @@ Result<QueueSpec> ParseQueue(const std::string& name, const Yaml& node) {
   }
   TRY(fields.Finish());
   if (engine != "process") {
-    return std::unexpected(
-        YamlError(node, "queue '" + name + "': unknown engine '" + engine + "'"));
+    const std::vector<std::string> known = {"process"};
+    return std::unexpected(YamlError(
+        node, "queue '" + name + "': unknown engine '" + engine + "'" + DidYouMean(engine, known)));
   }
   return spec;
 }

@@ -82,7 +82,7 @@ Result<EndpointSpec> ParseEndpoint(const std::string& name, const Yaml& node) {
   const Yaml* capture = fields.Node("capture");
   const Yaml* keep = fields.Node("keep_versions");
   spec.keep_versions = fields.IntOr("keep_versions", kKeepVersions);
-  fields.Refuse("rollout", "a new version takes all traffic at once");
+  fields.Refuse("rollout", "is not in this version; a new version takes all traffic at once");
   TRY(fields.Finish());
   if (auto uri = ParseModelUri(spec.model); !uri) {
     return std::unexpected(YamlError(*model, where + ": model: " + uri.error().message +

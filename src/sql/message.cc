@@ -26,10 +26,10 @@ bool Has(std::string_view text, std::string_view part) {
 }
 
 Code CodeOf(std::string_view message) {
+  if (Has(message, "requires the extension httpfs")) return Code::kDenied;
   for (const Kind& kind : kKinds) {
     if (message.starts_with(kind.prefix)) return kind.code;
   }
-  if (Has(message, "requires the extension httpfs")) return Code::kUnavailable;
   if (!message.starts_with("IO Error: ")) return Code::kInvalid;
   if (Has(message, "No files found") || Has(message, "No such file")) return Code::kNotFound;
   if (Has(message, "No space left")) return Code::kExhausted;
@@ -81,7 +81,7 @@ std::string Position(std::string_view excerpt, std::string_view query) {
 Error ErrorOfMessage(std::string_view message, std::string_view query) {
   const Code code = CodeOf(message);
   if (Has(message, "requires the extension httpfs")) {
-    return {code, "s3:// and https:// need httpfs.duckdb_extension beside the libraries of tatara"};
+    return {code, "only s3:// and the sources of tatara.yaml are read over the network"};
   }
   const size_t excerpt_at = message.find("LINE ");
   const bool has_excerpt =

@@ -586,7 +586,7 @@ def sql_reads_only_and_only_below_its_folder(binary):
         os.symlink(outside, os.path.join(folder, "link.csv"))
         assert t.run("sql", "SELECT * FROM 'data.csv'", folder=folder).code == 0
         for query in ("CREATE TABLE t AS SELECT 1", "COPY (SELECT 1) TO 'x.csv'", "ATTACH 'x.db'", "INSTALL json", "LOAD json", "INSERT INTO t VALUES (1)", "DROP TABLE t",
-                      "SET enable_external_access = true", "SELECT 1; COPY (SELECT 1) TO 'x.csv'", "EXPORT DATABASE 'x'",
+                      "SET enable_external_access = true", "SELECT 1; COPY (SELECT 1) TO 'x.csv'", "EXPORT DATABASE 'x'", "/* a */ -- b\n export DATABASE 'x'",
                       f"SELECT * FROM '{outside}'", "SELECT * FROM '../outside.csv'", "SELECT * FROM 'link.csv'", "SELECT * FROM read_text('/etc/passwd')",
                       "SELECT * FROM glob('/etc/*')", "SELECT * FROM 'http://127.0.0.1:9/x.csv'", "SELECT 1; CREATE TABLE t(a INT)"):
             result = t.run("sql", query, folder=folder)

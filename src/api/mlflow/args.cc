@@ -26,7 +26,8 @@ std::optional<int64_t> ToInt(const Json& value) {
   if (value.IsInt()) return value.AsInt();
   if (value.IsDouble()) {
     const double number = value.AsDouble();
-    const bool fits = number >= -0x1p63 && number < 0x1p63 && std::trunc(number) == number;
+    // An integer just below the smallest one reads as -2^63 here, so that one is out as well.
+    const bool fits = std::abs(number) < 0x1p63 && std::trunc(number) == number;
     return fits ? std::optional(static_cast<int64_t>(number)) : std::nullopt;
   }
   int64_t parsed = 0;

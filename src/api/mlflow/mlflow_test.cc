@@ -82,6 +82,7 @@ TEST_F(MlflowTest, BadInput_Is400InMlflowsWords) {
       {head + R"("value":"abc","timestamp":1})", "Invalid value \\\"abc\\\" for parameter 'value'"},
       {head + R"("value":true,"timestamp":1})", "for parameter 'value'"},
       {head + R"("value":1,"timestamp":1,"step":9223372036854775808})", "for parameter 'step'"},
+      {head + R"("value":1,"timestamp":1,"step":-9223372036854775809})", "for parameter 'step'"},
       {head + R"("value":1,"timestamp":1e30})", "for parameter 'timestamp'"},
       {head + R"("value":1,"timestamp":1000000000000000000000000000000})", "'timestamp'"},
       {head + R"("value":1,"timestamp":1,"step":1.5})", "for parameter 'step'"},

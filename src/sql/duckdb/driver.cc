@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/strings.h"
 #include "sql/duckdb/handles.h"
 #include "sql/duckdb/rows.h"
 #include "sql/duckdb/values.h"
@@ -13,6 +14,20 @@ namespace {
 // DuckDB's own words go out as kInternal; Engine turns them into our codes.
 std::unexpected<Error> Raw(const char* message) {
   return Internal(message == nullptr ? "unknown error" : message);
+}
+
+// The first word of a statement, after blanks and comments.
+std::string_view FirstWord(std::string_view text) {
+  for (;;) {
+    text = Trim(text);
+    const bool line = text.starts_with("--");
+    if (!line && !text.starts_with("/*")) break;
+    const size_t end = text.find(line ? "\n" : "*/");
+    if (end == text.npos) return {};
+    text.remove_prefix(end + (line ? 1 : 2));
+  }
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return text.substr(0, std::ranges::find_if_not(text, is_letter) - text.begin());
 }
 
 class DuckDbCursor : public Cursor {
@@ -254,6 +269,8 @@ class DuckDbDriver : public Driver {
       return Raw(message);
     }
     if (count > 1) return StatementKind::kSeveral;
+    // Preparing this one makes its folder already.
+    if (EqualsIgnoreCase(FirstWord(text), "export")) return StatementKind::kChanges;
     Prepared prepared;
     if (duckdb_prepare_extracted_statement(connection_, statements.get(), 0, prepared.out()) !=
         DuckDBSuccess) {
