@@ -25,6 +25,12 @@ Result<Json> ReadNumber(ondemand::value& value) {
   auto code = value.get_number().get(number);
   if (!code) {
     if (number.is_double()) {
+      // simdjson 3.0's get_number reads "18446745073709551616.0" as 0.
+      double exact = 0;
+      const bool read =
+          token.size() > 19 &&
+          std::from_chars(token.data(), token.data() + token.size(), exact).ec == std::errc();
+      if (read) return Json(exact);
       if (!std::isfinite(number.get_double())) return Invalid("not valid JSON: number too large");
       return Json(number.get_double());
     }

@@ -7,6 +7,11 @@
 namespace tatara {
 namespace {
 
+TEST(Json, Parse_OfAWholeNumberBeyond64BitsWithAPoint_KeepsIt) {
+  EXPECT_EQ(ParseJson("18446745073709551616.0")->AsDouble(), 18446745073709551616.0);
+  EXPECT_EQ(ParseJson("-18446745073709551616.0e1")->AsDouble(), -184467450737095516160.0);
+}
+
 TEST(Json, Parse_KeepsIntegersAndOrder) {
   auto json = ParseJson(R"({"b": 9223372036854775807, "a": [1, 2.5, true, null, "x"]})");
   ASSERT_TRUE(json);

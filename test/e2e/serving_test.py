@@ -106,6 +106,20 @@ def hostile_tensors_get_a_4xx_that_says_what_is_wrong(binary):
 
 
 @tests.test
+def numbers_of_many_digits_are_what_they_say(binary):
+    with tatara(binary) as t:
+        t.up()
+        deploy(t, "regressor", "reg")
+        for text in ("18446745073709551616.0", "1844674507370955161.60", "0.10000000000000000555", "123.00000000000000000000"):
+            body = f'{{"instances": [[{text}, 0, 0]]}}'.encode()
+            status, answer, _ = invoke(t, "reg", body)
+            assert status == 200 and abs(answer["predictions"][0] - float(text)) <= 1e-6 * float(text), (text, answer)
+            body = f'{{"inputs": [{{"name": "features", "shape": [1, 3], "datatype": "FP32", "data": [{text}, 0, 0]}}]}}'.encode()
+            status, answer = infer(t, "reg", body)
+            assert status == 200 and abs(answer["outputs"][0]["data"][0] - float(text)) <= 1e-6 * float(text), (text, answer)
+
+
+@tests.test
 def binary_tensors_get_a_clear_4xx(binary):
     with tatara(binary) as t:
         t.up()

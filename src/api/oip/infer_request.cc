@@ -110,9 +110,10 @@ class DataReader {
                          std::string(inference::DataTypeName(tensor_.type))));
     }
     const ondemand::number got = number.value_unsafe();
+    // get_double, since simdjson 3.0's get_number reads more than 19 digits and a point as 0.
     const Cell cell = got.is_int64()    ? Cell::Int(got.get_int64())
                       : got.is_uint64() ? Cell::Uint(got.get_uint64())
-                                        : Cell::Double(got.get_double());
+                                        : Cell::Double(value.get_double().value_unsafe());
     return Bad(inference::PutCell(tensor_, next_, cell));
   }
 

@@ -32,6 +32,8 @@ Result<Cell> CellOf(ondemand::value value) {
   const ondemand::number got = number.value_unsafe();
   if (got.is_int64()) return Cell::Int(got.get_int64());
   if (got.is_uint64()) return Cell::Uint(got.get_uint64());
+  // simdjson 3.0's get_number reads a number of more than 19 digits as 0; its get_double does not.
+  if (value.raw_json_token().size() > 19) return Cell::Double(TRY(Take(value.get_double())));
   return Cell::Double(got.get_double());
 }
 
