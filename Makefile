@@ -3,11 +3,18 @@ PREFIX ?= /usr/local
 BUILD ?= build/release
 PRESET ?= release
 
-.PHONY: all setup demo check check-deep bench install test tidy format clean
+.NOTPARALLEL:
+.PHONY: all setup configure test-build demo check check-deep bench install tidy format clean
 
-all: setup
-	@cmake --preset $(PRESET) > build/cmake.log 2>&1 || { cat build/cmake.log; exit 1; }
+all: setup configure
+	@cmake --build $(BUILD) --target tatara
+
+# The program and all unit tests.
+test-build: configure
 	@cmake --build $(BUILD)
+
+configure:
+	@cmake --preset $(PRESET) > build/cmake.log 2>&1 || { cat build/cmake.log; exit 1; }
 
 setup:
 	@tools/setup.sh build
@@ -19,12 +26,12 @@ demo:
 
 check:
 	@tools/setup.sh check
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory test-build
 	@python3 tools/check.py --build $(BUILD)
 
 check-deep:
 	@tools/setup.sh check
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory test-build
 	@python3 tools/check.py --build $(BUILD) --deep
 
 bench:

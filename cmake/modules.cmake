@@ -36,6 +36,7 @@ function(tatara_module name)
                           ${ARG_LIBRARIES})
     target_compile_definitions(${name}_test PRIVATE
                                TATARA_TEST_DATA="${PROJECT_SOURCE_DIR}/test/data")
+    target_compile_options(${name}_test PRIVATE -O0)  # compiled far more often than they run
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
 endfunction()

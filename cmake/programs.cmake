@@ -7,16 +7,14 @@ target_link_options(tatara-runner PRIVATE -static)
 set_target_properties(tatara-runner PROPERTIES
   RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/tatara)
 
-if(EXISTS ${PROJECT_SOURCE_DIR}/src/main.cc)
-  add_executable(tatara src/main.cc)
-  target_link_libraries(tatara PRIVATE cli)
-  add_dependencies(tatara tatara-runner tatara_duckdb)
-  set_target_properties(tatara PROPERTIES
-    INSTALL_RPATH "$ORIGIN/../lib/tatara")
-  install(TARGETS tatara RUNTIME DESTINATION bin)
-  install(TARGETS tatara-runner RUNTIME DESTINATION lib/tatara)
-  install(TARGETS tatara_duckdb LIBRARY DESTINATION lib/tatara)
-  install(FILES ${TATARA_DEPS}/lib/tatara/libduckdb.so ${TATARA_DEPS}/lib/tatara/libonnxruntime.so.1
-    ${TATARA_DEPS}/lib/tatara/httpfs.duckdb_extension DESTINATION lib/tatara)
-  install(DIRECTORY ${TATARA_DEPS}/share/licenses DESTINATION share/tatara)
-endif()
+add_executable(tatara src/main.cc)
+target_link_libraries(tatara PRIVATE cli)
+add_dependencies(tatara tatara-runner tatara_duckdb)
+set_target_properties(tatara PROPERTIES
+  INSTALL_RPATH "$ORIGIN/../lib/tatara")
+install(TARGETS tatara RUNTIME DESTINATION bin)
+install(TARGETS tatara-runner RUNTIME DESTINATION lib/tatara)
+install(TARGETS tatara_duckdb LIBRARY DESTINATION lib/tatara)
+install(FILES ${TATARA_DEPS}/lib/tatara/libduckdb.so ${TATARA_DEPS}/lib/tatara/libonnxruntime.so.1
+  ${TATARA_DEPS}/lib/tatara/httpfs.duckdb_extension DESTINATION lib/tatara)
+install(DIRECTORY ${TATARA_DEPS}/share/licenses DESTINATION share/tatara)
