@@ -1,7 +1,9 @@
 #include "net/connection.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
+#include <cerrno>
 #include <cstring>
 
 #include "net/answer.h"
@@ -17,28 +19,35 @@ constexpr std::chrono::milliseconds kLingerTimeDraining{100};
 
 }  // namespace
 
-Connection::Connection(Core& core, uint64_t id, boost::asio::ip::tcp::socket socket,
-                       std::string peer)
+Connection::Connection(Core& core, uint64_t id, Socket socket)
     : core_(core),
       id_(id),
       socket_(std::move(socket)),
-      peer_(std::move(peer)),
+      peer_(PeerName(socket_)),
       phase_since_(core.now),
       active_since_(core.now),
       wrote_since_(core.now) {}
 
 Connection::~Connection() = default;
 
-void Connection::Start() { Changed(); }
+void Connection::Start() {
+  interest_ = EPOLLIN;
+  (void)MakeRoom();
+  if (core_.reactor.Watch(socket_, interest_, *this))
+    Changed();
+  else
+    Close();
+}
 
 void Connection::StartRefused(Response response) {
+  Start();
+  if (closed_) return;
   Head head;
   head.keep_alive = false;
   Exchange& exchange = AddExchange(head);
   exchange.ready = true;
   exchange.response = std::move(response);
   StopReading();
-  Changed();
 }
 
 void Connection::Changed() {
@@ -59,7 +68,7 @@ void Connection::Resume() {
   resuming_ = false;
   if (!closed_) Flush();
   if (!closed_) EndIfDone();
-  if (!closed_) StartRead();
+  if (!closed_) SetInterest();
 }
 
 Connection::Exchange& Connection::AddExchange(const Head& head) {
@@ -97,9 +106,24 @@ void Connection::Answer(uint64_t id, Response response) {
   Changed();
 }
 
-void Connection::StartRead() {
-  if (reading_ || peer_closed_) return;
-  if (phase_ == Phase::kStop && !lingering_) return;
+void Connection::Ready(uint32_t events) {
+  if (closed_) return;
+  const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+  if (writing_ && (broken || (events & EPOLLOUT) != 0)) {
+    writing_ = false;
+    Changed();
+  }
+  if ((interest_ & EPOLLIN) != 0) {
+    if (broken || (events & EPOLLIN) != 0) Read();
+  } else if (broken) {
+    // Nothing is read now, and still a source that waits must not be read for a client that is
+    // gone.
+    Close();
+  }
+}
+
+// Makes room behind what was not understood yet; false when there is as much of it as may be.
+bool Connection::MakeRoom() {
   if (in_begin_ == in_end_) {
     in_begin_ = in_end_ = 0;
     // Idle connections should cost little.
@@ -109,58 +133,43 @@ void Connection::StartRead() {
     in_end_ -= in_begin_;
     in_begin_ = 0;
   }
+  if (in_end_ < in_.size()) return true;
   const size_t input_max = std::max(kInputMax, core_.options.head_max + 1024);
-  if (in_end_ == in_.size()) {
-    if (in_.size() >= input_max) return;  // full: what is in it must be understood first
-    in_.resize(std::min(std::max(kInputMin, in_.size() * 2), input_max));
-  }
-  reading_ = true;
-  socket_.async_read_some(
-      boost::asio::buffer(in_.data() + in_end_, in_.size() - in_end_),
-      [self = shared_from_this()](const boost::system::error_code& error, size_t count) {
-        self->OnRead(error, count);
-      });
+  if (in_.size() >= input_max) return false;
+  in_.resize(std::min(std::max(kInputMin, in_.size() * 2), input_max));
+  return true;
 }
 
-void Connection::OnRead(const boost::system::error_code& error, size_t count) {
-  reading_ = false;
-  if (closed_) return;
-  core_.Begin();
-  if (error == boost::asio::error::eof) {
-    PeerClosed();
-  } else if (error) {
-    Close();
-  } else {
-    active_since_ = core_.now;
-    if (phase_ == Phase::kHead && in_begin_ == in_end_) phase_since_ = core_.now;
-    in_end_ += count;
-    // A read that filled its room foretells more: take it in larger pieces.
-    if (in_end_ == in_.size() && in_.size() < kInputMax) in_.resize(in_.size() * 4);
-    body_bytes_ += count;
-    Changed();
+// Says what is waited for now. Input only while there is room for it: what is in must be understood
+// first.
+void Connection::SetInterest() {
+  const bool reads = !peer_closed_ && (phase_ != Phase::kStop || lingering_) && MakeRoom();
+  const uint32_t wanted = (reads ? EPOLLIN : 0U) | (writing_ ? EPOLLOUT : 0U);
+  if (wanted == interest_) return;
+  interest_ = wanted;
+  if (!core_.reactor.Change(socket_, wanted, *this)) Close();
+}
+
+void Connection::Read() {
+  const ssize_t count = ::recv(socket_.descriptor(), in_.data() + in_end_, in_.size() - in_end_, 0);
+  if (count == 0) return PeerClosed();
+  if (count < 0) {
+    if (errno != EAGAIN && errno != EINTR) Close();
+    return;
   }
-  core_.Settle();
+  active_since_ = core_.now;
+  if (phase_ == Phase::kHead && in_begin_ == in_end_) phase_since_ = core_.now;
+  in_end_ += static_cast<size_t>(count);
+  body_bytes_ += static_cast<size_t>(count);
+  // A read that filled its room foretells more: take it in larger pieces.
+  if (in_end_ == in_.size() && in_.size() < kInputMax) in_.resize(in_.size() * 4);
+  Changed();
 }
 
 void Connection::PeerClosed() {
   peer_closed_ = true;
   if (lingering_) return Close();
   Changed();
-}
-
-// After the peer has closed its side nothing can be read, but a reset must still be noticed, or a
-// source that waits would be read for a client that is gone.
-void Connection::WatchForReset() {
-  if (watching_) return;
-  watching_ = true;
-  socket_.async_wait(boost::asio::ip::tcp::socket::wait_error,
-                     [self = shared_from_this()](const boost::system::error_code& error) {
-                       self->watching_ = false;
-                       if (error || self->closed_) return;
-                       self->core_.Begin();
-                       self->Close();
-                       self->core_.Settle();
-                     });
 }
 
 bool Connection::TimedOut() const {
@@ -223,8 +232,7 @@ void Connection::Drain() {
 void Connection::Close() {
   if (closed_) return;
   closed_ = true;
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  socket_.Close();
   if (phase_ == Phase::kBody && !pipe_) --core_.in_flight;  // it was admitted, but not run
   if (pipe_) pipe_->Fail({Code::kUnavailable, "the client went away"});
   for (Exchange& exchange : exchanges_) {

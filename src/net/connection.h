@@ -12,7 +12,6 @@
 // connection and could take the answer from the client.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -41,13 +40,14 @@ struct AnswerStream {
   bool waits;
 };
 
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection : public Watcher {
  public:
-  Connection(Core& core, uint64_t id, boost::asio::ip::tcp::socket socket, std::string peer);
+  Connection(Core& core, uint64_t id, Socket socket);
   ~Connection();
 
   uint64_t id() const { return id_; }
   void Start();
+  void Ready(uint32_t events) override;
   void StartRefused(Response response);  // answers without a request, then ends
 
   void Answer(uint64_t exchange, Response response);
@@ -107,7 +107,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void ReadPiece(Exchange& exchange);
   void EndExchange();
   void Flush();
-  void WaitWritable();
   void EndIfDone();
 
   // connection.cc
@@ -115,15 +114,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void HoldBody(Exchange& exchange, size_t bytes);
   void ReleaseBody(Exchange& exchange);
   Exchange* FindExchange(uint64_t id);
-  void StartRead();
-  void OnRead(const boost::system::error_code& error, size_t count);
-  void WatchForReset();
+  void Read();
+  bool MakeRoom();
+  void SetInterest();
   bool TimedOut() const;
   std::string_view Input() const { return {in_.data() + in_begin_, in_end_ - in_begin_}; }
 
   Core& core_;
   const uint64_t id_;
-  boost::asio::ip::tcp::socket socket_;
+  Socket socket_;
   const std::string peer_;
 
   std::vector<char> in_;
@@ -150,12 +149,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   size_t body_bytes_ = 0;       // read since phase_since_
   size_t linger_left_ = 0;
 
-  bool reading_ = false;
-  bool writing_ = false;
+  uint32_t interest_ = 0;  // events that epoll watches for
+  bool writing_ = false;   // waits until more can be sent
   bool changed_ = false;
   bool resuming_ = false;
   bool peer_closed_ = false;
-  bool watching_ = false;
   bool lingering_ = false;
   bool closed_ = false;
 };

@@ -146,12 +146,13 @@ void Connection::Flush() {
     msghdr message{};
     message.msg_iov = entries;
     message.msg_iovlen = out_.Front(entries);
-    const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+    const ssize_t sent = ::sendmsg(socket_.descriptor(), &message, MSG_NOSIGNAL);
     if (sent >= 0) {
       out_.Sent(static_cast<size_t>(sent));
       active_since_ = core_.now;
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      WaitWritable();
+      writing_ = true;
+      wrote_since_ = core_.now;
     } else if (errno != EINTR) {
       return Close();
     }
@@ -161,28 +162,11 @@ void Connection::Flush() {
   if (front.started && !front.reading && out_.bytes() < kPieceBytes / 2) ReadPiece(front);
 }
 
-void Connection::WaitWritable() {
-  writing_ = true;
-  wrote_since_ = core_.now;
-  socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
-                     [self = shared_from_this()](const boost::system::error_code& error) {
-                       self->writing_ = false;
-                       if (error || self->closed_) return;
-                       self->core_.Begin();
-                       self->Changed();
-                       self->core_.Settle();
-                     });
-}
-
 void Connection::EndIfDone() {
-  if (!exchanges_.empty() || !out_.empty()) {
-    if (peer_closed_ || phase_ == Phase::kStop) WatchForReset();
-    return;
-  }
+  if (!exchanges_.empty() || !out_.empty()) return;
   if (phase_ != Phase::kStop || lingering_) return;
   if (peer_closed_) return Close();
-  boost::system::error_code ignored;
-  socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+  ::shutdown(socket_.descriptor(), SHUT_WR);
   lingering_ = true;
   linger_left_ = kLingerBytes;
   phase_since_ = core_.now;

@@ -1,6 +1,5 @@
 #include "net/core.h"
 
-#include <boost/asio/post.hpp>
 #include <ctime>
 
 #include "net/connection.h"
@@ -29,7 +28,7 @@ void Inbox::Push(Item item) {
   if (!core_) return;
   items_.push_back(std::move(item));
   // One wake-up of the net thread takes all items that have come until it runs.
-  if (items_.size() == 1) boost::asio::post(core_->io, [core = core_] { core->DrainInbox(); });
+  if (items_.size() == 1) core_->reactor.Post([core = core_] { core->DrainInbox(); });
 }
 
 void Inbox::Close() {
@@ -71,18 +70,17 @@ void Core::Settle() {
     changed.clear();
     if (changed_.empty()) changed_.swap(changed);  // keeps the memory
   }
-  closed_.clear();
 }
+
+void Core::ForgetClosed() { closed_.clear(); }
 
 void Core::MarkChanged(Connection& connection) { changed_.push_back(&connection); }
 
 void Core::DrainInbox() {
-  Begin();
   for (Inbox::Item& item : inbox->Take()) {
     if (item.answers) --in_flight;
     if (Connection* connection = Find(item.connection)) item.act(connection);
   }
-  Settle();
 }
 
 Connection* Core::Find(uint64_t id) {

@@ -4,7 +4,6 @@
 #include <pthread.h>
 
 #include <atomic>
-#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "net/reactor.h"
 #include "net/server.h"
 #include "os/clock.h"
 #include "os/threads.h"
@@ -63,10 +63,12 @@ struct Core {
        HttpServer::Guard server_guard);
   ~Core();
 
-  // Brings the clock up to date; then, after any work on connections, Settle.
+  // Brings the clock up to date: at the begin of each turn.
   void Begin() { now = os::Stopwatch::Now(); }
-  // Lets every connection that changed go on (parse, answer, send), then forgets closed ones.
+  // Lets every connection that changed go on (parse, answer, send): after all sockets of a turn
+  // were read, and after its tasks.
   void Settle();
+  void ForgetClosed();  // at the end of a turn
   void MarkChanged(Connection& connection);
   void DrainInbox();
   Connection* Find(uint64_t id);
@@ -79,10 +81,9 @@ struct Core {
   os::WorkPool& pool;
   const ServerOptions options;
   const HttpServer::Guard guard;
-  boost::asio::io_context io{1};
+  Reactor reactor;
   std::shared_ptr<Inbox> inbox;
-  // Shared with the asynchronous operations of each connection.
-  std::unordered_map<uint64_t, std::shared_ptr<Connection>> connections;
+  std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections;
   os::Monotonic now;
   size_t in_flight = 0;  // admitted requests without answer
   size_t bodies = 0;     // bytes of their bodies
@@ -92,7 +93,7 @@ struct Core {
 
  private:
   std::vector<Connection*> changed_;
-  std::vector<std::shared_ptr<Connection>> closed_;
+  std::vector<std::unique_ptr<Connection>> closed_;  // until the turn ends
   os::RealClock clock_;
   os::Monotonic date_made_{};
   std::string date_;
