@@ -202,6 +202,10 @@ class OnnxModel : public Model {
     options.SetExecutionMode(ORT_SEQUENTIAL);
     options.SetGraphOptimizationLevel(GraphOptimizationLevel::ORT_ENABLE_ALL);
     options.AddConfigEntry("session.intra_op.allow_spinning", "0");
+    // malloc serves small runs in fewer steps than the arena, which would also keep the memory of
+    // the largest batch for good.
+    options.DisableMemPattern();
+    options.DisableCpuMemArena();
     model->session_ = std::make_unique<Ort::Session>(environment, path.c_str(), options);
     TRY(model->ReadSignature());
     return std::shared_ptr<const Model>(std::move(model));
