@@ -43,7 +43,7 @@ CREATE TABLE run_params (
   value TEXT NOT NULL,
   experiment_id INTEGER NOT NULL,
   PRIMARY KEY (run_number, key)
-);
+) /* clustered */;
 -- The head of the value only: PostgreSQL refuses index entries above 2,700 bytes.
 CREATE INDEX run_params_by_value ON run_params (experiment_id, key, substr(value, 1, 120));
 
@@ -53,7 +53,7 @@ CREATE TABLE run_tags (
   value TEXT NOT NULL,
   experiment_id INTEGER NOT NULL,
   PRIMARY KEY (run_number, key)
-);
+) /* clustered */;
 CREATE INDEX run_tags_by_value ON run_tags (experiment_id, key, substr(value, 1, 120));
 
 -- One row for each metric of a run, with its latest value; the points refer to it by number.
@@ -78,7 +78,7 @@ CREATE TABLE metric_points (
   value DOUBLE PRECISION NOT NULL,
   is_nan INTEGER NOT NULL,
   PRIMARY KEY (series, timestamp_ms, step, value, is_nan)
-);
+) /* clustered */;
 
 CREATE TABLE datasets (
   dataset_id TEXT PRIMARY KEY,

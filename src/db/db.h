@@ -7,6 +7,7 @@
 //  2. Read(fn) sees one consistent snapshot and never waits for writers.
 //  3. The SQL is the subset that SQLite 3.40 and PostgreSQL 15 both take: TEXT, BIGINT, DOUBLE
 //     PRECISION, BLOB as text of ours, ON CONFLICT, RETURNING, partial indexes; `?` placeholders.
+//     A migration's `) /* clustered */;` makes SQLite store the table in the order of its key.
 //  4. A full disk makes Write fail with kExhausted; reads go on; nothing is corrupted.
 // Threads: any thread may call Write and Read. fn runs on the writer thread / a reader's thread;
 // it must not call Write or Read again, nor block on anything else.

@@ -5,7 +5,7 @@
 namespace tatara::db {
 namespace {
 
-constexpr size_t kIdleStatementsMax = 400;
+constexpr size_t kStatementsMax = 400;
 
 class SqliteRow : public Row {
  public:
@@ -76,6 +76,9 @@ Error SqliteError(sqlite3* handle, int code, std::string_view what) {
 }
 
 Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path, bool writable) {
+  // Must come before the first use; nobody asks for the statistics, and each allocation would lock.
+  static const int kNoStatistics = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  (void)kNoStatistics;
   auto connection = std::unique_ptr<Connection>(new Connection());
   const int flags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writable ? SQLITE_OPEN_CREATE : 0);
@@ -95,7 +98,7 @@ Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path, bo
 }
 
 Connection::~Connection() {
-  idle_.clear();
+  statements_.clear();
   sqlite3_close(handle_);
 }
 
@@ -103,6 +106,11 @@ Status Connection::Script(const std::string& sql) {
   if (int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr)) {
     return std::unexpected(SqliteError(handle_, code, sql.substr(0, 60)));
   }
+  return {};
+}
+
+Status Connection::Command(std::string_view sql) {
+  TRY(Run(sql, {}, nullptr));
   return {};
 }
 
@@ -117,18 +125,20 @@ Result<Connection::Statement> Connection::Prepare(std::string_view sql) {
 // A statement is taken out of the cache while it runs, so that a query inside a query's callback
 // gets one of its own.
 Result<Connection::Statement> Connection::Take(std::string_view sql) {
-  const auto found = idle_.find(std::string(sql));
-  if (found == idle_.end()) return Prepare(sql);
-  Statement statement = std::move(found->second);
-  idle_.erase(found);
-  return statement;
+  const auto found = statements_.find(sql);
+  if (found == statements_.end() || found->second == nullptr) return Prepare(sql);
+  return std::move(found->second);
 }
 
 void Connection::GiveBack(std::string_view sql, Statement statement) {
   sqlite3_reset(statement.get());
-  sqlite3_clear_bindings(statement.get());
-  if (idle_.size() >= kIdleStatementsMax) idle_.clear();
-  idle_.emplace(std::string(sql), std::move(statement));
+  const auto found = statements_.find(sql);
+  if (found != statements_.end()) {
+    found->second = std::move(statement);
+    return;
+  }
+  if (statements_.size() >= kStatementsMax) statements_.clear();
+  statements_.emplace(sql, std::move(statement));
 }
 
 Result<int64_t> Connection::Run(std::string_view sql, std::span<const Value> params,

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "db/db.h"
@@ -21,6 +22,8 @@ class Connection {
   ~Connection();
 
   Result<int64_t> Run(std::string_view sql, std::span<const Value> params, const RowFn* fn);
+  // A statement without parameters or result that is run again and again (BEGIN, COMMIT).
+  Status Command(std::string_view sql);
   // Several statements without parameters (a migration).
   Status Script(const std::string& sql);
   // True while a transaction is open; SQLite ends one by itself after some errors (full disk).
@@ -34,11 +37,17 @@ class Connection {
   using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
   Result<Statement> Prepare(std::string_view sql);
+  struct TextHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+
   Result<Statement> Take(std::string_view sql);
   void GiveBack(std::string_view sql, Statement statement);
 
   sqlite3* handle_ = nullptr;
-  std::unordered_map<std::string, Statement> idle_;
+  // By their text; null while the statement runs.
+  std::unordered_map<std::string, Statement, TextHash, std::equal_to<>> statements_;
 };
 
 }  // namespace tatara::db

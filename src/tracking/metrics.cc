@@ -14,8 +14,6 @@
 namespace tatara::tracking {
 namespace {
 
-constexpr size_t kRowsPerInsert = 40;
-
 // A point as it is stored: NaN as 0 with a flag, infinities as the largest double.
 struct Point {
   int64_t series = 0;
@@ -48,68 +46,67 @@ struct Series {
   Point stored;
 };
 
-Status FindStored(db::Tx& tx, const RunRow& run, Series& one) {
-  return tx.Query(
-      "SELECT series, step, timestamp_ms, value FROM metric_series WHERE run_number = ? AND "
-      "key = ?",
-      {run.number, one.key}, [&](const db::Row& row) {
-        one.number = row.Int(0);
-        one.stored = {.timestamp_ms = row.Int(2), .step = row.Int(1), .value = row.Double(3)};
-      });
+// The series of a batch, in the order of their first points, and where each key's is.
+struct SeriesOfBatch {
+  std::vector<Series> all;
+  std::unordered_map<std::string_view, size_t> places;
+};
+
+Status FindStored(db::Tx& tx, const RunRow& run, SeriesOfBatch& series) {
+  std::vector<std::string_view> keys;
+  for (const auto& one : series.all) keys.push_back(one.key);
+  const Head head(
+      "SELECT key, series, step, timestamp_ms, value FROM metric_series WHERE run_number = ? "
+      "AND key IN ",
+      {run.number});
+  return QueryInChunks(tx, head, keys, "", [&](const db::Row& row) {
+    auto& one = series.all[series.places.at(row.View(0))];
+    one.number = row.Int(1);
+    one.stored = {.timestamp_ms = row.Int(3), .step = row.Int(2), .value = row.Double(4)};
+  });
 }
 
 // Brings the series' latest points up to date; new ones get a number.
-Status WriteSeries(db::Tx& tx, const RunRow& run, std::vector<Series>& series) {
+Status WriteSeries(db::Tx& tx, const RunRow& run, SeriesOfBatch& series) {
+  TRY(FindStored(tx, run, series));
   int64_t next = 0;
-  for (auto& one : series) {
-    TRY(FindStored(tx, run, one));
-    auto& [key, latest, number, stored] = one;
-    if (number == 0) {
+  std::vector<db::Value> values;
+  for (auto& one : series.all) {
+    if (one.number == 0) {
       if (next == 0) {
         next = TRY(tx.Count("SELECT COALESCE(MAX(series), 0) + 1 FROM metric_series", {}));
       }
-      number = next++;
-      TRY(
-          tx.Exec("INSERT INTO metric_series (series, run_number, key, experiment_id, value, "
-                  "is_nan, step, timestamp_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                  {number, run.number, key, run.experiment_id, latest.value, latest.is_nan,
-                   latest.step, latest.timestamp_ms}));
-    } else if (IsLater(latest, stored)) {
-      TRY(
-          tx.Exec("UPDATE metric_series SET value = ?, is_nan = ?, step = ?, timestamp_ms = ? "
-                  "WHERE series = ?",
-                  {latest.value, latest.is_nan, latest.step, latest.timestamp_ms, number}));
+      one.number = next++;
+    } else if (!IsLater(one.latest, one.stored)) {
+      continue;
     }
+    values.insert(values.end(),
+                  {one.number, run.number, one.key, run.experiment_id, one.latest.value,
+                   one.latest.is_nan, one.latest.step, one.latest.timestamp_ms});
   }
-  return {};
+  return InsertInChunks(tx,
+                        {.head = "INSERT INTO metric_series (series, run_number, key, "
+                                 "experiment_id, value, is_nan, step, timestamp_ms) VALUES ",
+                         .columns = 8,
+                         .tail = " ON CONFLICT (series) DO UPDATE SET value = excluded.value, "
+                                 "is_nan = excluded.is_nan, step = excluded.step, "
+                                 "timestamp_ms = excluded.timestamp_ms"},
+                        values);
 }
 
-std::string PointInsert(size_t rows) {
-  std::string sql = "INSERT INTO metric_points (series, timestamp_ms, step, value, is_nan) VALUES ";
-  for (size_t i = 0; i < rows; ++i) sql += i == 0 ? "(?, ?, ?, ?, ?)" : ", (?, ?, ?, ?, ?)";
-  return sql + " ON CONFLICT (series, timestamp_ms, step, value, is_nan) DO NOTHING";
-}
-
-Status InsertPoints(db::Tx& tx, std::span<const Point> points) {
+Status InsertPoints(db::Tx& tx, const std::vector<Point>& points) {
   std::vector<db::Value> values;
-  const auto insert = [&](std::string_view sql, std::span<const Point> some) -> Status {
-    values.clear();
-    for (const Point& point : some) {
-      values.insert(values.end(),
-                    {point.series, point.timestamp_ms, point.step, point.value, point.is_nan});
-    }
-    TRY(tx.ExecWith(sql, values));
-    return {};
-  };
-  if (points.size() >= kRowsPerInsert) {
-    const std::string many = PointInsert(kRowsPerInsert);
-    for (; points.size() >= kRowsPerInsert; points = points.subspan(kRowsPerInsert)) {
-      TRY(insert(many, points.first(kRowsPerInsert)));
-    }
+  values.reserve(points.size() * 5);
+  for (const Point& point : points) {
+    values.insert(values.end(),
+                  {point.series, point.timestamp_ms, point.step, point.value, point.is_nan});
   }
-  const std::string one = PointInsert(1);
-  for (; !points.empty(); points = points.subspan(1)) TRY(insert(one, points.first(1)));
-  return {};
+  return InsertInChunks(
+      tx,
+      {.head = "INSERT INTO metric_points (series, timestamp_ms, step, value, is_nan) VALUES ",
+       .columns = 5,
+       .tail = " ON CONFLICT (series, timestamp_ms, step, value, is_nan) DO NOTHING"},
+      values);
 }
 
 Result<std::optional<int64_t>> FindSeries(db::Reader& reader, std::string_view run_id,
@@ -202,23 +199,22 @@ Result<std::vector<Metric>> SampledHistory(db::Reader& reader, const std::vector
 
 Status InsertMetrics(db::Tx& tx, const RunRow& run, const std::vector<Metric>& metrics) {
   if (metrics.empty()) return {};
-  std::unordered_map<std::string_view, size_t> places;
-  std::vector<Series> series;
+  SeriesOfBatch series;
   std::vector<Point> points;
   points.reserve(metrics.size());
   for (const auto& metric : metrics) {
     Point point = ToPoint(metric);
-    const auto [found, added] = places.emplace(metric.key, series.size());
+    const auto [found, added] = series.places.emplace(metric.key, series.all.size());
     if (added) {
-      series.push_back({.key = metric.key, .latest = point});
-    } else if (IsLater(point, series[found->second].latest)) {
-      series[found->second].latest = point;
+      series.all.push_back({.key = metric.key, .latest = point});
+    } else if (IsLater(point, series.all[found->second].latest)) {
+      series.all[found->second].latest = point;
     }
     point.series = static_cast<int64_t>(found->second);  // its place, until the numbers are known
     points.push_back(point);
   }
   TRY(WriteSeries(tx, run, series));
-  for (auto& point : points) point.series = series[static_cast<size_t>(point.series)].number;
+  for (auto& point : points) point.series = series.all[static_cast<size_t>(point.series)].number;
   return InsertPoints(tx, points);
 }
 

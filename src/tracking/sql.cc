@@ -15,6 +15,26 @@ SqlBuilder& SqlBuilder::AddTextCondition(std::string_view column, const Comparis
   return Add(name + " " + comparison.op + " ?").Bind(comparison.text);
 }
 
+Status InsertInChunks(db::Tx& tx, const RowInsert& insert, std::span<const db::Value> values) {
+  std::string row = "(?";
+  for (size_t i = 1; i < insert.columns; ++i) row += ", ?";
+  row += ')';
+  for (const size_t rows : {size_t{64}, size_t{8}, size_t{1}}) {
+    const size_t chunk = rows * insert.columns;
+    if (values.size() < chunk) continue;
+    std::string sql(insert.head);
+    for (size_t i = 0; i < rows; ++i) {
+      if (i > 0) sql += ", ";
+      sql += row;
+    }
+    sql += insert.tail;
+    for (; values.size() >= chunk; values = values.subspan(chunk)) {
+      TRY(tx.ExecWith(sql, values.first(chunk)));
+    }
+  }
+  return {};
+}
+
 Status CheckTextComparison(const Comparison& comparison, std::string_view what, bool lists) {
   const bool list_operator = lists && IsListOperator(comparison.op);
   if (!IsTextOperator(comparison.op) && !list_operator) {

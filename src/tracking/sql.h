@@ -77,20 +77,31 @@ class SqlBuilder {
   std::deque<std::string> texts_;
 };
 
+// The text of a statement up to its list of ids, with the values of its own placeholders.
+struct Head {
+  Head(const char* text) : sql(text) {}
+  Head(std::string_view text) : sql(text) {}
+  Head(const std::string& text) : sql(text) {}
+  Head(std::string_view text, std::vector<db::Value> values)
+      : sql(text), params(std::move(values)) {}
+  std::string_view sql;
+  std::vector<db::Value> params;
+};
+
 // Runs `head (?, ?, ... ?) tail` over the ids in chunks of one size, so that the text of the
 // statement is always the same and stays prepared; the last chunk repeats its last id. A single id
 // has a statement of its own, since most calls have one.
 template <class Id, class Fn>
-Status QueryInChunks(db::Reader& reader, std::string_view head, const std::vector<Id>& ids,
+Status QueryInChunks(db::Reader& reader, const Head& head, const std::vector<Id>& ids,
                      std::string_view tail, Fn&& fn) {
   const size_t chunk = ids.size() == 1 ? 1 : 64;
-  std::string sql(head);
+  std::string sql(head.sql);
   for (size_t i = 0; i < chunk; ++i) sql += i == 0 ? "(?" : ", ?";
   sql += ')';
   sql += tail;
   std::vector<db::Value> values;
   for (size_t begin = 0; begin < ids.size(); begin += chunk) {
-    values.clear();
+    values = head.params;
     for (size_t i = 0; i < chunk; ++i) {
       values.push_back(db::Value(ids[std::min(begin + i, ids.size() - 1)]));
     }
@@ -98,6 +109,16 @@ Status QueryInChunks(db::Reader& reader, std::string_view head, const std::vecto
   }
   return {};
 }
+
+// INSERT of rows of one shape: `head (?, ?), (?, ?) tail`.
+struct RowInsert {
+  std::string_view head;
+  size_t columns = 0;
+  std::string_view tail;
+};
+// Runs it over the values of any number of rows, many rows to a statement, with few different
+// statements, so that they stay prepared.
+Status InsertInChunks(db::Tx& tx, const RowInsert& insert, std::span<const db::Value> values);
 
 inline bool IsTextOperator(std::string_view op) {
   return op == "=" || op == "!=" || op == "LIKE" || op == "ILIKE";

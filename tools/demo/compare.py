@@ -1,4 +1,6 @@
-"""Holds a story against expected.json, with the tolerances of the story's schema. Each difference is one line."""
+"""Holds a story against expected.json, with the tolerances of the story's schema. Each difference is one line.
+
+The seconds are told, not judged: they say as much about what else the machine does."""
 
 MINUTES = 0.05  # of an MAE, RMSE or bias
 
@@ -35,7 +37,6 @@ class Comparison:
         self.months()
         self.retrainings(first, end)
         self.fault_week()
-        self.check("seconds of the loop", story["seconds"]["loop"], "at most 120", story["seconds"]["loop"] <= 120)
         return self.differences
 
     def months(self):
