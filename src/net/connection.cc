@@ -232,6 +232,7 @@ void Connection::Drain() {
 void Connection::Close() {
   if (closed_) return;
   closed_ = true;
+  core_.reactor.Unwatch(socket_);
   socket_.Close();
   if (phase_ == Phase::kBody && !pipe_) --core_.in_flight;  // it was admitted, but not run
   if (pipe_) pipe_->Fail({Code::kUnavailable, "the client went away"});

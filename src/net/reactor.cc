@@ -40,6 +40,8 @@ bool Reactor::Change(const Socket& socket, uint32_t events, Watcher& watcher) {
   return Control(EPOLL_CTL_MOD, socket, events, &watcher);
 }
 
+void Reactor::Unwatch(const Socket& socket) { (void)Control(EPOLL_CTL_DEL, socket, 0, nullptr); }
+
 void Reactor::Post(Task task) {
   std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));

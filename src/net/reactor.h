@@ -36,10 +36,12 @@ class Reactor {
 
   Status Open();
 
-  // Of the loop's thread. A watcher must live until the turn in which its socket was closed ends;
-  // closing ends the watch. False: the system watches no more.
+  // Of the loop's thread. A watcher must live until the turn in which it was unwatched ends.
+  // Closing the socket does not end the watch: while a child process is being started it has a copy
+  // of the descriptor, and epoll goes on. False: the system watches no more.
   bool Watch(const Socket& socket, uint32_t events, Watcher& watcher);
   bool Change(const Socket& socket, uint32_t events, Watcher& watcher);
+  void Unwatch(const Socket& socket);
 
   // Any thread: runs `task` in the loop's thread.
   void Post(Task task);

@@ -134,6 +134,7 @@ void HttpServer::Impl::Sweep() {
 void HttpServer::Impl::BeginDrain(os::Monotonic deadline) {
   core_.draining = true;
   drain_until_ = deadline;
+  core_.reactor.Unwatch(listener_);
   listener_.Close();
   std::vector<Connection*> connections;
   for (auto& [id, connection] : core_.connections) connections.push_back(connection.get());
