@@ -34,6 +34,9 @@ struct Jobs::Change {
 
 namespace {
 
+// How long a move that may wait for the next write waits for one.
+constexpr std::chrono::milliseconds kWriteWithin{20};
+
 std::string BootId() {
   auto text = os::ReadFile("/proc/sys/kernel/random/boot_id", 100);
   return text ? std::string(Trim(*text)) : "unknown";
@@ -77,9 +80,7 @@ void Jobs::SetQueues(std::map<std::string, QueueLimits> queues) {
   options_.queues = std::move(queues);
 }
 
-void Jobs::OnEnded(std::function<void(const JobId&, State)> callback) {
-  on_ended_ = std::move(callback);
-}
+void Jobs::OnEnded(EndedFn callback) { on_ended_ = std::move(callback); }
 
 Status Jobs::Recover(bool moved) {
   TRY(engine_.Open([this](Observation observation) {
@@ -89,7 +90,7 @@ Status Jobs::Recover(bool moved) {
     }
     options_.wake();
   }));
-  TRY(LoadNew());
+  TRY(database_.Read([this](db::Reader& reader) { return LoadChanges(reader); }));
   struct Open {
     AttemptKey key;
     std::string boot;
@@ -177,29 +178,33 @@ std::string Jobs::WhyWaiting(const JobId& id) const {
   return jobs::WhyWaiting(MakeSnapshot(), id);
 }
 
-Status Jobs::LoadNew() {
-  return database_.Read([&](db::Reader& reader) -> Status {
-    const auto fresh = TRY(
-        reader.All("SELECT id, sequence FROM jobs WHERE sequence > ? AND "
-                   "state NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'LOST') ORDER BY sequence",
-                   {loaded_sequence_},
-                   [](const db::Row& row) { return std::pair(JobId(row.Text(0)), row.Int(1)); }));
-    const auto cancelled =
-        TRY(reader.All("SELECT id FROM jobs WHERE cancel_requested = 1 AND "
-                       "state NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'LOST')",
-                       {}, [](const db::Row& row) { return JobId(row.Text(0)); }));
-    std::lock_guard lock(mutex_);
-    for (const auto& [id, sequence] : fresh) {
-      TRY(LoadEntry(reader, id));
-      loaded_sequence_ = sequence;
+Status Jobs::LoadNew(db::Reader& reader) {
+  const auto fresh =
+      TRY(reader.All("SELECT id, sequence FROM jobs WHERE sequence > ? AND "
+                     "state NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'LOST') ORDER BY sequence",
+                     {loaded_sequence_},
+                     [](const db::Row& row) { return std::pair(JobId(row.Text(0)), row.Int(1)); }));
+  std::lock_guard lock(mutex_);
+  for (const auto& [id, sequence] : fresh) {
+    TRY(LoadEntry(reader, id));
+    loaded_sequence_ = sequence;
+  }
+  return {};
+}
+
+Status Jobs::LoadChanges(db::Reader& reader) {
+  TRY(LoadNew(reader));
+  const auto cancelled =
+      TRY(reader.All("SELECT id FROM jobs WHERE cancel_requested = 1 AND "
+                     "state NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'LOST')",
+                     {}, [](const db::Row& row) { return JobId(row.Text(0)); }));
+  std::lock_guard lock(mutex_);
+  for (const JobId& id : cancelled) {
+    if (const auto found = entries_.find(id); found != entries_.end()) {
+      found->second->plan.cancel = true;
     }
-    for (const JobId& id : cancelled) {
-      if (const auto found = entries_.find(id); found != entries_.end()) {
-        found->second->plan.cancel = true;
-      }
-    }
-    return {};
-  });
+  }
+  return {};
 }
 
 Status Jobs::LoadEntry(db::Reader& reader, const JobId& id) {
@@ -328,32 +333,96 @@ void Jobs::Carry(const Action& action, std::vector<Change>& changes) {
 }
 
 void Jobs::Tick(const control::Moment& moment) {
-  if (Status loaded = LoadNew(); !loaded) Log::Error("jobs", loaded.error().message);
-  std::vector<AttemptKey> stops;
+  const Status loaded = database_.Read([this](db::Reader& reader) { return LoadChanges(reader); });
+  if (!loaded) Log::Error("jobs", loaded.error().message);
+  Step();
+  SendStops();
+  if (unsaved_.empty() || MayWait()) return;
+  if (Status written = Write(unsaved_, moment.now); !written) {
+    Log::Error("jobs", "cannot record what jobs did, trying again: " + written.error().message);
+    retry_at_ = os::Stopwatch::Now() + std::chrono::seconds(1);
+    return;
+  }
+  Committed(true);
+}
+
+std::optional<os::Monotonic> Jobs::NextPoll() {
+  if (retry_at_ && write_by_) return std::min(*retry_at_, *write_by_);
+  return retry_at_ ? retry_at_ : write_by_;
+}
+
+// News that nothing waits for goes with the next write, so that a short job takes fewer commits:
+// that a command runs, and the end of a job whose owner has been told (its own record of it comes
+// at once, by TickIn).
+bool Jobs::MayWait() {
+  if (retry_at_) return false;
   {
     std::lock_guard lock(mutex_);
+    const bool all = std::ranges::all_of(unsaved_, [&](const Change& change) {
+      if (change.to == State::kRunning) return true;
+      return change.end && IsFinal(change.to) && on_ended_ &&
+             !entries_.at(change.job)->owner.empty();
+    });
+    if (!all) return false;
+  }
+  const auto now = os::Stopwatch::Now();
+  if (!write_by_) write_by_ = now + kWriteWithin;
+  return now < *write_by_;
+}
+
+void Jobs::Step() {
+  std::vector<Change> ended;
+  {
+    std::lock_guard lock(mutex_);
+    const size_t before = unsaved_.size();
     for (const Observation& observation : std::exchange(observations_, {})) {
       Apply(observation, unsaved_);
     }
     for (const Action& action : Plan(MakeSnapshot())) {
       Carry(action, unsaved_);
       if (action.kind == Action::Kind::kStop) {
-        stops.push_back({action.job, entries_.at(action.job)->attempt});
+        stops_.push_back({action.job, entries_.at(action.job)->attempt});
       }
     }
+    for (size_t i = before; i < unsaved_.size(); ++i) {
+      if (IsFinal(unsaved_[i].to)) ended.push_back(unsaved_[i]);
+    }
   }
-  for (const AttemptKey& key : stops) engine_.Stop(key);
-  if (unsaved_.empty()) return;
-  if (Status written = Write(unsaved_, moment.now); !written) {
-    Log::Error("jobs", "cannot record what jobs did, trying again: " + written.error().message);
-    retry_at_ = os::Stopwatch::Now() + std::chrono::seconds(1);
-    return;
+  if (!on_ended_) return;
+  for (const Change& change : ended) on_ended_(change.job, change.to, change.reason);
+}
+
+void Jobs::SendStops() {
+  for (const AttemptKey& key : std::exchange(stops_, {})) engine_.Stop(key);
+}
+
+Status Jobs::TickIn(db::Tx& tx, Time now) {
+  loaded_before_ = loaded_sequence_;
+  TRY(LoadNew(tx));
+  Step();
+  return WriteAll(tx, unsaved_, now);
+}
+
+void Jobs::Committed(bool written) {
+  SendStops();
+  if (written) {
+    retry_at_.reset();
+    write_by_.reset();
+    return AfterCommit(std::exchange(unsaved_, {}));
   }
-  retry_at_.reset();
-  AfterCommit(std::exchange(unsaved_, {}));
+  // The jobs that the transaction had made are gone with it; other moves are written later.
+  std::lock_guard lock(mutex_);
+  std::erase_if(entries_,
+                [&](const auto& entry) { return entry.second->plan.sequence > loaded_before_; });
+  std::erase_if(unsaved_, [&](const Change& change) { return !entries_.contains(change.job); });
+  loaded_sequence_ = loaded_before_;
 }
 
 Status Jobs::Write(const std::vector<Change>& changes, Time now) {
+  return database_.Write([&](db::Tx& tx) { return WriteAll(tx, changes, now); });
+}
+
+Status Jobs::WriteAll(db::Tx& tx, const std::vector<Change>& changes, Time now) {
   std::map<JobId, std::pair<std::string, EventId>> facts;
   {
     std::lock_guard lock(mutex_);
@@ -362,46 +431,42 @@ Status Jobs::Write(const std::vector<Change>& changes, Time now) {
       facts[change.job] = {entry.name, entry.cause};
     }
   }
-  return database_.Write([&](db::Tx& tx) -> Status {
-    for (const Change& change : changes) {
-      const auto& [name, cause] = facts[change.job];
-      JobMove move{.job = change.job,
-                   .name = name,
-                   .from = change.from,
-                   .to = change.to,
-                   .reason = change.reason,
-                   .exit_code = change.exit_code,
-                   .cause = cause};
-      TRY(MoveJob(tx, move, now));
-      if (change.start) TRY(OpenAttempt(tx, {change.job, change.attempt}, boot_, now));
-      if (!change.start && change.to == State::kRunning) {
-        TRY(MarkAttemptRunning(tx, {change.job, change.attempt}));
-      }
-      if (change.end) {
-        const auto [state, reason] = EndOf(*change.end, change.to == State::kCancelled);
-        TRY(CloseAttempt(tx, *change.end, state, reason, now));
-      }
+  for (const Change& change : changes) {
+    const auto& [name, cause] = facts[change.job];
+    JobMove move{.job = change.job,
+                 .name = name,
+                 .from = change.from,
+                 .to = change.to,
+                 .reason = change.reason,
+                 .exit_code = change.exit_code,
+                 .cause = cause};
+    TRY(MoveJob(tx, move, now));
+    if (change.start) TRY(OpenAttempt(tx, {change.job, change.attempt}, boot_, now));
+    if (!change.start && change.to == State::kRunning) {
+      TRY(MarkAttemptRunning(tx, {change.job, change.attempt}));
     }
-    return {};
-  });
+    if (change.end) {
+      const auto [state, reason] = EndOf(*change.end, change.to == State::kCancelled);
+      TRY(CloseAttempt(tx, *change.end, state, reason, now));
+    }
+  }
+  return {};
 }
 
 void Jobs::AfterCommit(const std::vector<Change>& changes) {
-  std::vector<std::pair<JobId, State>> ended;
   {
     std::lock_guard lock(mutex_);
     for (const Change& change : changes) {
       const auto found = entries_.find(change.job);
       if (found == entries_.end()) continue;
       if (change.start) StartAttempt(*found->second);
-      if (IsFinal(change.to)) {
-        ended.emplace_back(change.job, change.to);
-        entries_.erase(found);
-      }
+      if (IsFinal(change.to)) entries_.erase(found);
     }
   }
   if (!on_ended_) return;
-  for (const auto& [job, state] : ended) on_ended_(job, state);
+  for (const Change& change : changes) {
+    if (IsFinal(change.to)) on_ended_(change.job, change.to, change.reason);
+  }
 }
 
 void Jobs::StartAttempt(const Entry& entry) {

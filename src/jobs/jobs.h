@@ -121,20 +121,33 @@ class Jobs : public control::Planner {
   std::string WhyWaiting(const JobId& id) const;
   // `queues:` of the applied project; "local" always exists.
   void SetQueues(std::map<std::string, QueueLimits> queues);
-  // Called on the control thread after the commit that ended a job. Before the first Tick.
-  void OnEnded(std::function<void(const JobId&, State)> callback);
+  using EndedFn = std::function<void(const JobId&, State, const std::string& reason)>;
+  // Called on the control thread as soon as a job's end is known, and once more after the commit
+  // that recorded it: the same call twice must do no more than once. Before the first Tick.
+  void OnEnded(EndedFn callback);
+
+  // For a planner that submits jobs in a write transaction of the control thread: records in the
+  // same transaction what this one still has to record, and starts what can start, so that a whole
+  // step takes one commit. `Committed` must follow, with whether the transaction was committed.
+  Status TickIn(db::Tx& tx, Time now);
+  void Committed(bool written);
 
   std::string_view name() const override { return "jobs"; }
   void Tick(const control::Moment& moment) override;
   std::optional<Time> NextDue() override { return std::nullopt; }
   bool Busy() override { return false; }  // pipelines say which of their jobs a replay waits for
-  std::optional<os::Monotonic> NextPoll() override { return retry_at_; }
+  std::optional<os::Monotonic> NextPoll() override;
 
  private:
   struct Entry;   // a job that has not ended, in memory
   struct Change;  // one move of one job, to be written
 
-  Status LoadNew();
+  Status LoadNew(db::Reader& reader);
+  Status LoadChanges(db::Reader& reader);  // new jobs and cancels
+  void Step();  // takes what the engine saw and plans; the moves go to `unsaved_`
+  void SendStops();
+  bool MayWait();
+  Status WriteAll(db::Tx& tx, const std::vector<Change>& changes, Time now);
   Status LoadEntry(db::Reader& reader, const JobId& id);
   void Apply(const Observation& observation, std::vector<Change>& changes);
   void Finish(Entry& entry, State state, const std::string& reason, std::vector<Change>& changes);
@@ -149,13 +162,16 @@ class Jobs : public control::Planner {
   Engine& engine_;
   os::WorkPool& pool_;
   Options options_;
-  std::function<void(const JobId&, State)> on_ended_;
+  EndedFn on_ended_;
   const std::string boot_;
 
   // Control thread only.
-  std::vector<Change> unsaved_;  // moves that memory has made and the database refused (disk full)
-  std::optional<os::Monotonic> retry_at_;
-  int64_t loaded_sequence_ = 0;  // jobs up to here have been loaded
+  std::vector<Change> unsaved_;            // moves that memory has made and the database has not
+  std::vector<AttemptKey> stops_;          // to be sent to the engine
+  std::optional<os::Monotonic> retry_at_;  // of a write that was refused (disk full)
+  std::optional<os::Monotonic> write_by_;  // when moves that may wait are written at the latest
+  int64_t loaded_sequence_ = 0;            // jobs up to here have been loaded
+  int64_t loaded_before_ = 0;              // the same before TickIn's transaction
 
   mutable std::mutex mutex_;  // guards what follows
   std::map<JobId, std::unique_ptr<Entry>> entries_;

@@ -232,6 +232,16 @@ Status SyncFolder(const std::string& path) {
   return {};
 }
 
+Status SyncFileSystem(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return Failed("open", path);
+  const int failed = ::syncfs(fd);
+  const int error_number = errno;
+  ::close(fd);
+  if (failed != 0) return std::unexpected(SystemError("sync", path, error_number));
+  return {};
+}
+
 Status CopyFile(const std::string& from, const std::string& to) {
   File source = TRY(File::OpenRead(from));
   struct stat st;

@@ -54,6 +54,8 @@ Status Rename(const std::string& from, const std::string& to);
 Status RemoveFile(const std::string& path);  // absent is fine
 Status RemoveTree(const std::string& path);  // absent is fine
 Status SyncFolder(const std::string& path);
+// All that was written to the file system that holds `path`, by anybody, is on the disk.
+Status SyncFileSystem(const std::string& path);
 Status CopyFile(const std::string& from, const std::string& to);
 Status ChangeMode(const std::string& path, uint32_t mode);  // permission bits
 Result<int64_t> FreeBytes(const std::string& path);

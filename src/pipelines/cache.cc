@@ -51,7 +51,10 @@ bool Cache::HoldsObject(const std::string& md5, bool legacy) const {
   // Somebody may have written into it: DVC looks at the bytes.
   const auto content = ReadContent(path, {.legacy = legacy});
   if (!content || content->md5 != md5.substr(0, md5.find('.'))) return false;
-  (void)os::ChangeMode(path, kObjectMode);
+  if (os::File file = os::File::OpenRead(path).value_or(os::File());
+      file.is_open() && file.Sync()) {
+    (void)os::ChangeMode(path, kObjectMode);
+  }
   return true;
 }
 
@@ -65,20 +68,27 @@ bool Cache::Holds(const std::string& md5, bool legacy) const {
                      *tree, [&](const TreeFile& file) { return HoldsObject(file.md5, legacy); });
 }
 
-Status Cache::AddFile(const std::string& path, const std::string& md5) const {
+Status Cache::AddFile(const std::string& path, const std::string& md5, Unsynced& unsynced) const {
   if (HoldsObject(md5, false)) return {};
   const std::string object = ObjectPath(md5, false);
   TRY(os::MakeFolders(os::ParentOf(object)));
-  return CopyInto(path, object, kObjectMode);
+  TRY(CopyInto(path, object, kFileMode));
+  unsynced.AddObject(object);
+  return {};
 }
 
-Status Cache::Add(const std::string& path, const Content& content) const {
-  if (!content.file_count) return AddFile(path, content.md5);
-  for (const TreeFile& file : content.tree) TRY(AddFile(path + "/" + file.path, file.md5));
+Status Cache::Add(const std::string& path, const Content& content, Unsynced& unsynced) const {
+  unsynced.AddFolder(folder_);
+  if (!content.file_count) return AddFile(path, content.md5, unsynced);
+  for (const TreeFile& file : content.tree) {
+    TRY(AddFile(path + "/" + file.path, file.md5, unsynced));
+  }
   if (HoldsObject(content.md5, false)) return {};
   const std::string object = ObjectPath(content.md5, false);
   TRY(os::MakeFolders(os::ParentOf(object)));
-  return os::WriteFile(object, TreeText(content.tree), kObjectMode);
+  TRY(os::WriteFile(object, TreeText(content.tree), kFileMode));
+  unsynced.AddObject(object);
+  return {};
 }
 
 Status Cache::CheckOutFile(const std::string& md5, bool legacy, const std::string& path,

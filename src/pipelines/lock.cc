@@ -176,7 +176,7 @@ Result<LockFile> LockFile::Parse(const std::string& text) {
     LockEntry entry = TRY(ParseLockEntry(value));
     std::string part = as_written ? text.substr(begin, end - begin) : EntryText(key.scalar, entry);
     if (!part.ends_with('\n')) part += '\n';
-    lock.parts_.push_back({key.scalar, std::move(entry), std::move(part)});
+    lock.parts_.push_back({key.scalar, std::move(entry), std::move(part), {}});
   }
   return lock;
 }
@@ -186,11 +186,13 @@ const LockEntry* LockFile::Find(std::string_view stage) const {
   return found == parts_.end() ? nullptr : &found->entry;
 }
 
-void LockFile::Set(const std::string& stage, LockEntry entry) {
+void LockFile::Set(const std::string& stage, LockEntry entry, size_t order) {
   std::string text = EntryText(stage, entry);
   const auto found = std::ranges::find(parts_, stage, &Part::name);
   if (found == parts_.end()) {
-    parts_.push_back({stage, std::move(entry), std::move(text)});
+    auto place = parts_.end();
+    while (place != parts_.begin() && std::prev(place)->order > order) --place;
+    parts_.insert(place, {stage, std::move(entry), std::move(text), order});
   } else {
     found->entry = std::move(entry);
     found->text = std::move(text);

@@ -46,7 +46,8 @@ class LockFile {
   // An empty text is an empty lock. kUnsupported for a schema that is not 2.0.
   static Result<LockFile> Parse(const std::string& text);
   const LockEntry* Find(std::string_view stage) const;
-  void Set(const std::string& stage, LockEntry entry);
+  // A new entry goes last, but before the new ones of a greater order.
+  void Set(const std::string& stage, LockEntry entry, size_t order);
   std::string Text() const;
 
  private:
@@ -54,6 +55,7 @@ class LockFile {
     std::string name;
     LockEntry entry;
     std::string text;
+    std::optional<size_t> order;  // of an entry that Set has made
   };
   std::string head_ = "schema: '2.0'\nstages:\n";
   std::vector<Part> parts_;

@@ -2,8 +2,9 @@
 //
 // Promises
 //  1. A started run is durable once Start's transaction commits, and goes on after kill -9 where it
-//     was: a stage whose job succeeded is recorded (outputs hashed, cache, dvc.lock fsynced, then
-//     its row) once in effect, and its command runs once for each attempt.
+//     was: a stage whose job succeeded is recorded (outputs hashed, cache, dvc.lock, then its row)
+//     once in effect, and its command runs once for each attempt. All of it is synced to the disk
+//     before the run's end is recorded.
 //  2. `dvc status` is clean and `dvc repro` runs nothing afterwards, and the reverse.
 //  3. One run at a time works in a folder.
 //  4. Events: source "tatara.pipelines", types run_started, stage_finished, run_finished; subject

@@ -147,7 +147,12 @@ class PipelinesTest : public ::testing::Test {
       Tick();
       if (done()) return;
       std::unique_lock lock(mutex_);
-      condition_.wait_for(lock, std::chrono::seconds(5), [&] { return woken_; });
+      auto until = os::Stopwatch::Now() + std::chrono::seconds(5);
+      for (control::Planner* planner :
+           std::initializer_list<control::Planner*>{pipelines_.get(), jobs_.get()}) {
+        if (const auto poll = planner->NextPoll()) until = std::min(until, *poll);
+      }
+      condition_.wait_until(lock, until, [&] { return woken_; });
       woken_ = false;
     }
     FAIL() << "it did not come to an end";

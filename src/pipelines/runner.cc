@@ -46,9 +46,9 @@ Status AppendRunFinished(db::Tx& tx, const Run& run, RunState state, const std::
 Pipelines::Impl::Impl(db::Database& database, const os::Clock& clock, jobs::Jobs& jobs,
                       os::WorkPool& pool, Options options)
     : database_(database), clock_(clock), jobs_(jobs), pool_(pool), options_(std::move(options)) {
-  jobs_.OnEnded([this](const JobId& job, jobs::State state) {
+  jobs_.OnEnded([this](const JobId& job, jobs::State state, const std::string& reason) {
     if (!stage_of_job_.contains(job)) return;
-    ended_jobs_.emplace_back(job, state);
+    ended_jobs_.push_back({job, state, reason});
     options_.wake();
   });
 }
@@ -133,7 +133,9 @@ void Pipelines::Impl::TakeInputs() {
     inputs = std::exchange(inputs_, {});
   }
   for (Report& report : inputs) TakeReport(std::move(report));
-  for (const auto& [job, state] : std::exchange(ended_jobs_, {})) JobEnded(job, state);
+  for (const EndedJob& end : std::exchange(ended_jobs_, {})) {
+    JobEnded(end.job, end.state, end.reason);
+  }
 }
 
 void Pipelines::Impl::TakeReport(Report report) {
@@ -142,6 +144,7 @@ void Pipelines::Impl::TakeReport(Report report) {
   LiveRun& run = *found->second;
   run.busy = false;
   if (report.loaded) return TakeLoaded(run, *std::move(report.loaded));
+  if (!report.synced) return Fail(run, report.synced.error().message);
   for (const Outcome& outcome : report.outcomes) TakeOutcome(run, outcome);
 }
 
@@ -182,21 +185,39 @@ void Pipelines::Impl::MatchStages(LiveRun& run) {
   }
 }
 
+// A power cut took the end of dvc.lock, which was not yet synced: to be recorded again.
+bool Pipelines::Impl::LostItsEntry(LiveRun& run, const LiveStage& stage) {
+  const Stage& definition = run.loaded.project->stages[stage.project_place];
+  if (definition.IsData()) return false;
+  const auto entry = run.locks->Find(definition);
+  return entry && !*entry;
+}
+
 // After a restart: what became of the jobs meanwhile.
 void Pipelines::Impl::FollowJobs(LiveRun& run) {
+  // What was written last before the server died was perhaps not synced.
+  const bool resumed = std::ranges::any_of(
+      run.stages, [](const LiveStage& stage) { return stage.state != StageState::kPending; });
+  if (resumed) run.locks->unsynced().AddFolder(run.loaded.project->root);
   for (size_t i = 0; i < run.stages.size(); ++i) {
     LiveStage& stage = run.stages[i];
+    if (stage.state == StageState::kSucceeded && LostItsEntry(run, stage)) {
+      stage.state = StageState::kMade;
+    }
     if (stage.state != StageState::kRunning) continue;
     const JobId id(stage.row.job);
     stage_of_job_[id] = {run.id(), i};
     const auto job =
         database_.Read([&](db::Reader& reader) { return jobs::Jobs::Get(reader, id); });
-    if (job && jobs::IsFinal(job->state)) ended_jobs_.emplace_back(id, job->state);
+    if (job && jobs::IsFinal(job->state)) ended_jobs_.push_back({id, job->state, job->reason});
   }
-  for (const auto& [job, state] : std::exchange(ended_jobs_, {})) JobEnded(job, state);
+  for (const EndedJob& end : std::exchange(ended_jobs_, {})) {
+    JobEnded(end.job, end.state, end.reason);
+  }
 }
 
-void Pipelines::Impl::JobEnded(const JobId& job, jobs::State state) {
+// Told twice of each job (jobs.h, OnEnded): the second time the stage is no longer its.
+void Pipelines::Impl::JobEnded(const JobId& job, jobs::State state, const std::string& reason) {
   const auto at = stage_of_job_.find(job);
   if (at == stage_of_job_.end()) return;
   const auto [id, place] = at->second;
@@ -210,12 +231,9 @@ void Pipelines::Impl::JobEnded(const JobId& job, jobs::State state) {
     stage.state = StageState::kMade;
     return;
   }
-  std::string reason(jobs::StateName(state));
-  const auto read =
-      database_.Read([&](db::Reader& reader) { return jobs::Jobs::Get(reader, job); });
-  if (read && !read->reason.empty()) reason = read->reason;
   const bool cancelled = state == jobs::State::kCancelled;
-  SetStage(run, place, cancelled ? StageState::kCancelled : StageState::kFailed, reason);
+  SetStage(run, place, cancelled ? StageState::kCancelled : StageState::kFailed,
+           reason.empty() ? std::string(jobs::StateName(state)) : reason);
 }
 
 void Pipelines::Impl::TakeOutcome(LiveRun& run, const Outcome& outcome) {
@@ -281,7 +299,7 @@ void Pipelines::Impl::Advance(LiveRun& run) {
   for (const size_t place : plan.cancel) {
     SetStage(run, place, StageState::kCancelled, "cancelled");
   }
-  if (plan.finished) return DecideEnd(run);
+  if (plan.finished) return run.locks->unsynced().Any() ? PostSync(run) : DecideEnd(run);
   if (!plan.record.empty() || !plan.check.empty()) PostVisit(run, plan);
 }
 
@@ -295,11 +313,17 @@ void Pipelines::Impl::DecideEnd(LiveRun& run) {
   run.end = {run.stored.run.release.IsNull() ? RunState::kSucceeded : RunState::kReleasing, ""};
 }
 
+void Pipelines::Impl::PostSync(LiveRun& run) {
+  run.busy = pool_.Post([this, id = run.id(), locks = run.locks] {
+    Deliver({id, {}, {}, locks->unsynced().Sync()});
+  });
+}
+
 void Pipelines::Impl::PostLoad(LiveRun& run) {
   {
     std::lock_guard lock(mutex_);
     if (const auto at = prepared_.find(run.id()); at != prepared_.end()) {
-      inputs_.push_back({run.id(), std::optional(Result<Loaded>(std::move(at->second))), {}});
+      inputs_.push_back({run.id(), std::optional(Result<Loaded>(std::move(at->second))), {}, {}});
       prepared_.erase(at);
       run.busy = true;
       return options_.wake();
@@ -307,7 +331,7 @@ void Pipelines::Impl::PostLoad(LiveRun& run) {
   }
   run.busy = pool_.Post([this, id = run.id(), request = run.stored.request,
                          workspace = WorkspaceOf(run.id(), run.stored.request)] {
-    Deliver({id, std::optional(PrepareRun(request, workspace)), {}});
+    Deliver({id, std::optional(PrepareRun(request, workspace)), {}, {}});
   });
 }
 
@@ -331,7 +355,7 @@ void Pipelines::Impl::PostVisit(LiveRun& run, const Plan& plan) {
     visit.states.push_back(stage.state);
   }
   run.busy = pool_.Post([this, id = run.id(), visit = std::move(visit)] {
-    Deliver({id, {}, CarryOut(visit, digests_)});
+    Deliver({id, {}, CarryOut(visit, digests_), {}});
   });
 }
 
@@ -357,8 +381,14 @@ bool Pipelines::Impl::Save(Time now) {
     jobs.clear();
     TRY(StoreDigests(tx, unsaved_digests_));
     for (auto& [id, run] : runs_) TRY(SaveRun(tx, *run, now, jobs[id]));
-    return {};
+    return jobs_.TickIn(tx, now);
   });
+  if (written) {
+    for (const auto& [id, list] : jobs) {
+      for (const auto& [job, place] : list) stage_of_job_[job] = {id, place};
+    }
+  }
+  jobs_.Committed(written.has_value());
   if (!written) {
     Log::Error("pipelines",
                "cannot record what stages did, trying again: " + written.error().message);
@@ -367,9 +397,6 @@ bool Pipelines::Impl::Save(Time now) {
   }
   retry_at_.reset();
   unsaved_digests_.clear();
-  for (const auto& [id, list] : jobs) {
-    for (const auto& [job, place] : list) stage_of_job_[job] = {id, place};
-  }
   return true;
 }
 

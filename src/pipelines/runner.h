@@ -65,6 +65,7 @@ class Pipelines::Impl {
     PipelineRunId run;
     std::optional<Result<Loaded>> loaded;
     std::vector<Outcome> outcomes;
+    Status synced;  // of what was written, before the run's end
   };
 
   bool MayRun(const LiveRun& run) const;
@@ -75,11 +76,13 @@ class Pipelines::Impl {
   void TakeOutcome(LiveRun& run, const Outcome& outcome);
   void MatchStages(LiveRun& run);
   void FollowJobs(LiveRun& run);
-  void JobEnded(const JobId& job, jobs::State state);
+  static bool LostItsEntry(LiveRun& run, const LiveStage& stage);
+  void JobEnded(const JobId& job, jobs::State state, const std::string& reason);
   void Fail(LiveRun& run, const std::string& reason);
   void SetStage(LiveRun& run, size_t place, StageState state, const std::string& why);
   void Advance(LiveRun& run);
   void DecideEnd(LiveRun& run);
+  void PostSync(LiveRun& run);
   void PostLoad(LiveRun& run);
   void PostVisit(LiveRun& run, const Plan& plan);
   void Deliver(Report report);
@@ -99,7 +102,12 @@ class Pipelines::Impl {
 
   std::map<PipelineRunId, std::unique_ptr<LiveRun>> runs_;
   std::map<JobId, std::pair<PipelineRunId, size_t>> stage_of_job_;
-  std::vector<std::pair<JobId, jobs::State>> ended_jobs_;
+  struct EndedJob {
+    JobId job;
+    jobs::State state;
+    std::string reason;
+  };
+  std::vector<EndedJob> ended_jobs_;
   std::vector<Digests::Known> unsaved_digests_;
   int64_t loaded_sequence_ = 0;
   std::optional<os::Monotonic> retry_at_;

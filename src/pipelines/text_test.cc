@@ -206,10 +206,14 @@ TEST(LockFile, Set_KeepsOtherEntriesAndTheirPlace) {
   EXPECT_EQ(lock->Find("one")->FindOut("d")->file_count, 2);
   LockEntry entry;
   entry.command = Value("c");
-  lock->Set("two", entry);
-  lock->Set("three", entry);
+  // Whichever stage ended first: new entries stand in the order of the stages.
+  lock->Set("four", entry, 7);
+  lock->Set("two", entry, 0);
+  lock->Set("three", entry, 5);
   const std::string one(kLock.substr(0, kLock.find("  two:")));
-  EXPECT_EQ(lock->Text(), one + "  two:\n    cmd: c\n  three:\n    cmd: c\n");
+  EXPECT_EQ(lock->Text(), one +
+                              "  two:\n    cmd: c\n  three:\n    cmd: c\n"
+                              "  four:\n    cmd: c\n");
 }
 
 TEST(LockFile, OtherSchema_IsRefused) {

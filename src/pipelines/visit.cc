@@ -46,13 +46,15 @@ class Visitor {
       if ((failed_ && !visit_.keep_going) || watch_.Elapsed() > kVisitMax) break;
       CheckStage(queue_[next]);
     }
-    if (const Status flushed = visit_.locks->Flush(); !flushed) FailWritten(flushed.error());
+    Status written = visit_.locks->Flush();
+    if (written && visit_.locks->unsynced().Due()) written = visit_.locks->unsynced().Sync();
+    if (!written) FailWritten(written.error());
     return std::move(outcomes_);
   }
 
  private:
   void Record(size_t place) {
-    const Status status = work_.Commit(visit_.project_places[place]);
+    const Status status = work_.Commit(visit_.project_places[place], place);
     Verdict verdict{Verdict::Kind::kRecorded, ""};
     if (!status) verdict = {Verdict::Kind::kFailed, status.error().message};
     Found(place, true, std::move(verdict));
@@ -64,9 +66,9 @@ class Visitor {
           return visit_.states[need] == StageState::kCached ||
                  visit_.states[need] == StageState::kSucceeded;
         });
-    Verdict verdict =
-        work_.Check(visit_.project_places[place],
-                    {.force = visit_.force || forced_by_need, .run_cache = visit_.run_cache});
+    Verdict verdict = work_.Check(
+        visit_.project_places[place],
+        {.force = visit_.force || forced_by_need, .run_cache = visit_.run_cache, .order = place});
     if (verdict.kind == Verdict::Kind::kRun) --visit_.may_run;
     Found(place, false, std::move(verdict));
   }

@@ -1,8 +1,8 @@
 // One visit of the work pool for a run: records what jobs made, looks which stages changed.
 //
 // Stages that become ready by what is found are looked at, too, so that a long chain in which
-// nothing changed takes one visit. dvc.lock is durable when it returns. May be repeated after a
-// crash at any point.
+// nothing changed takes one visit. dvc.lock is whole when it returns (on the disk: unsynced.h). May
+// be repeated after a crash at any point.
 #pragma once
 
 #include <memory>

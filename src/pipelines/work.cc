@@ -56,12 +56,12 @@ Result<std::optional<LockEntry>> Locks::Find(const Stage& stage) {
   return entry == nullptr ? std::optional<LockEntry>() : std::optional(*entry);
 }
 
-Status Locks::Set(const Stage& stage, LockEntry entry) {
+Status Locks::Set(const Stage& stage, LockEntry entry, size_t order) {
   std::lock_guard guard(mutex_);
   LockFile* lock = TRY(Open(LockPath(stage)));
   const LockEntry* old = lock->Find(stage.name);
   if (old != nullptr && PythonJson(ToValue(*old)) == PythonJson(ToValue(entry))) return {};
-  lock->Set(stage.name, std::move(entry));
+  lock->Set(stage.name, std::move(entry), order);
   changed_.insert(LockPath(stage));
   return {};
 }
@@ -70,7 +70,8 @@ Status Locks::Flush() {
   std::lock_guard guard(mutex_);
   while (!changed_.empty()) {
     const std::string path = *changed_.begin();
-    TRY(os::WriteFileDurably(path, files_.at(path).Text()));
+    TRY(os::WriteFile(path, files_.at(path).Text()));
+    unsynced_.AddFolder(os::ParentOf(path));
     changed_.erase(changed_.begin());
   }
   return {};
@@ -89,7 +90,9 @@ Verdict StageWork::Check(size_t stage, const CheckOptions& options) {
   return {Verdict::Kind::kFailed, verdict.error().message};
 }
 
-Status StageWork::Commit(size_t stage) { return DoCommit(project_->stages[stage]); }
+Status StageWork::Commit(size_t stage, size_t order) {
+  return DoCommit(project_->stages[stage], order);
+}
 
 Result<std::optional<LockEntry>> StageWork::EntryOf(const Stage& stage) {
   if (!stage.IsData()) return locks_.Find(stage);
@@ -147,7 +150,7 @@ Result<Verdict> StageWork::DoCheck(const Stage& stage, const CheckOptions& optio
       if (facts.outs[i].exists) continue;
       return Invalid("'" + stage.outs[i].path + "' is missing; `dvc checkout` brings it back");
     }
-    if (!options.dry) TRY(DoCommit(stage));
+    if (!options.dry) TRY(DoCommit(stage, options.order));
     return Verdict{Kind::kRecorded, std::move(why)};
   }
   for (size_t i = 0; i < stage.deps.size(); ++i) {
@@ -164,7 +167,7 @@ Result<Verdict> StageWork::DoCheck(const Stage& stage, const CheckOptions& optio
   if (!os::Exists(stage.wdir)) return Invalid("its folder " + stage.wdir + " does not exist");
   if (!options.dry) TRY(RemoveOutputs(stage));
   if (!options.force && TRY(Restore(stage, locked, changes, options))) {
-    if (!options.dry) TRY(DoCommit(stage));
+    if (!options.dry) TRY(DoCommit(stage, options.order));
     return Verdict{Kind::kCached, std::move(why)};
   }
   return Verdict{Kind::kRun, std::move(why)};
@@ -250,6 +253,9 @@ Result<LockEntry> StageWork::ReadInputs(const Stage& stage, const LockEntry* old
     const LockItem* was = old == nullptr ? nullptr : old->FindDep(dep.path);
     auto item = ReadItem(dep.path, dep.absolute, was, nullptr);
     if (!item && item.error().code == Code::kNotFound) {
+      if (os::Exists(dep.absolute)) {  // a folder with a link that leads nowhere
+        return std::unexpected(Prefixed("the dependency '" + dep.path + "'", item.error()));
+      }
       return Invalid("the dependency '" + dep.path + "' is missing");
     }
     entry.deps.push_back(TRY(std::move(item)));
@@ -268,7 +274,7 @@ Result<LockEntry> StageWork::ReadInputs(const Stage& stage, const LockEntry* old
   return entry;
 }
 
-Status StageWork::DoCommit(const Stage& stage) {
+Status StageWork::DoCommit(const Stage& stage, size_t order) {
   params_.clear();  // the command may have written one
   const std::optional<LockEntry> old = TRY(EntryOf(stage));
   LockEntry entry = TRY(ReadInputs(stage, old ? &*old : nullptr));
@@ -291,7 +297,7 @@ Status StageWork::DoCommit(const Stage& stage) {
     const auto& [out, content] = contents[i];
     if (out->cache && InProject(*project_, out->absolute)) TRY(AddToGitIgnore(*out));
     if ((out->cache || to_run_cache) && !entry.outs[i].legacy) {
-      TRY(cache_.Add(out->absolute, content));
+      TRY(cache_.Add(out->absolute, content, locks_.unsynced()));
     }
   }
   if (stage.IsData()) {
@@ -301,7 +307,7 @@ Status StageWork::DoCommit(const Stage& stage) {
   }
   SortEntry(entry);
   if (to_run_cache) TRY(cache_.AddRun(entry));
-  return locks_.Set(stage, std::move(entry));
+  return locks_.Set(stage, std::move(entry), order);
 }
 
 Status StageWork::AddToGitIgnore(const Output& out) {

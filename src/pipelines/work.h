@@ -13,6 +13,7 @@
 #include "pipelines/changes.h"
 #include "pipelines/content.h"
 #include "pipelines/project.h"
+#include "pipelines/unsynced.h"
 
 namespace tatara::pipelines {
 
@@ -21,9 +22,11 @@ class Locks {
  public:
   // The entry of a stage as the file, or Set since, has it.
   Result<std::optional<LockEntry>> Find(const Stage& stage);
-  Status Set(const Stage& stage, LockEntry entry);
-  // Writes the files that Set changed; they are durable afterwards.
+  // `order`: new entries of one run stand in the order of their stages, whichever ended first.
+  Status Set(const Stage& stage, LockEntry entry, size_t order);
+  // Writes the files that Set changed: whole, and on the disk after the next Sync.
   Status Flush();
+  Unsynced& unsynced() { return unsynced_; }
 
  private:
   Result<LockFile*> Open(const std::string& path);
@@ -31,6 +34,7 @@ class Locks {
   std::mutex mutex_;
   std::map<std::string, LockFile> files_;
   std::set<std::string> changed_;
+  Unsynced unsynced_;
 };
 
 struct Verdict {
@@ -53,11 +57,12 @@ class StageWork {
     bool force = false;
     bool run_cache = true;
     bool dry = false;  // only say what would be done
+    size_t order = 0;  // the stage's place in the run
   };
   Verdict Check(size_t stage, const CheckOptions& options);
   // Records what the stage's command made: outputs into the cache, the run cache, .gitignore and
-  // (durable after Locks::Flush) dvc.lock.
-  Status Commit(size_t stage);
+  // (after Locks::Flush) dvc.lock. `order`: the stage's place in the run.
+  Status Commit(size_t stage, size_t order);
 
  private:
   Result<StageFacts> Gather(const Stage& stage, const LockEntry* entry);
@@ -69,7 +74,7 @@ class StageWork {
                        const CheckOptions& options);
   bool Restorable(const Stage& stage) const;
   Result<Verdict> DoCheck(const Stage& stage, const CheckOptions& options);
-  Status DoCommit(const Stage& stage);
+  Status DoCommit(const Stage& stage, size_t order);
   Status RemoveOutputs(const Stage& stage);
   Status AddToGitIgnore(const Output& out);
   Result<std::optional<LockEntry>> EntryOf(const Stage& stage);

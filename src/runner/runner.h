@@ -7,7 +7,8 @@
 //   claim       made by the runner with O_EXCL before the command starts: "RUNNER_PID GROUP\n";
 //               who fails to make it has lost, so that an attempt runs at most once
 //   log         stdout and stderr of the command, appended by the command itself
-//   exit        the record of the end, written to a temporary name, fsynced, renamed:
+//   exit        the record of the end, written to a temporary name and renamed (and fsynced, unless
+//               the server that started it lives and so takes it at once):
 //               "exit_code reason cpu_us peak_bytes\n"
 //
 // The runner takes two signals from the server: SIGTERM (cancel) ends the command with TERM, then

@@ -62,13 +62,15 @@ bool WriteAll(int fd, const std::string& text) {
   return true;
 }
 
-// Whole or not there, and on the disk before we end: the server may read it after a power cut.
-bool WriteExitRecord(const ExitRecord& record) {
+// Whole or not there. `durably`: on the disk before we end, since nobody is there who takes it at
+// once and makes it durable by a commit of its own.
+bool WriteExitRecord(const ExitRecord& record, bool durably) {
   const int fd = open("exit.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return false;
-  const bool written = WriteAll(fd, EncodeExit(record)) && fsync(fd) == 0;
+  const bool written = WriteAll(fd, EncodeExit(record)) && (!durably || fsync(fd) == 0);
   close(fd);
   if (!written || rename("exit.tmp", "exit") != 0) return false;
+  if (!durably) return true;
   const int folder = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const bool synced = folder >= 0 && fsync(folder) == 0;
   if (folder >= 0) close(folder);
@@ -149,9 +151,7 @@ class Watch {
       if (spec_.memory_max > 0) CheckMemory();
       if (ending_ && now >= kill_at_) kill(-child_, SIGKILL);
     }
-    kill(-child_, SIGKILL);  // what it left behind ends with it
-    while (waitpid(-1, nullptr, WNOHANG) > 0) {
-    }
+    EndLeftovers();
     return Record(raw);
   }
 
@@ -165,6 +165,26 @@ class Watch {
         raw = status;
         return true;
       }
+    }
+  }
+
+  // What the command left behind ends with it: its group, and what has left the group (setsid) and
+  // became our child when its parents ended.
+  void EndLeftovers() {
+    kill(-child_, SIGKILL);
+    constexpr int kRounds = 1000;
+    for (int i = 0; i < kRounds; ++i) {
+      while (waitpid(-1, nullptr, WNOHANG) > 0) {
+      }
+      std::string children;
+      if (!ReadAll("/proc/thread-self/children", children) || children.empty()) return;
+      const char* at = children.c_str();
+      char* end = nullptr;
+      for (long pid = strtol(at, &end, 10); end != at; pid = strtol(at, &end, 10)) {
+        kill(static_cast<pid_t>(pid), SIGKILL);
+        at = end;
+      }
+      poll(nullptr, 0, 1);
     }
   }
 
@@ -240,6 +260,7 @@ void WriteClaim(pid_t group) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const pid_t server = getppid();
   if (argc != 2 || chdir(argv[1]) != 0) return kBroken;
   sigset_t watched;
   sigemptyset(&watched);
@@ -254,7 +275,7 @@ int main(int argc, char** argv) {
   std::string text;
   Spec spec;
   if (!ReadToEnd(STDIN_FILENO, text) || !DecodeSpec(text, spec)) {
-    WriteExitRecord({126, EndReason::kNotStarted, 0, 0});
+    WriteExitRecord({126, EndReason::kNotStarted, 0, 0}, true);
     return kBroken;
   }
   const int log = open("log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -262,7 +283,7 @@ int main(int argc, char** argv) {
   const pid_t child = log < 0 ? -1 : fork();
   if (child == 0) RunCommand(spec, log, runner);
   if (child < 0) {
-    WriteExitRecord({126, EndReason::kNotStarted, 0, 0});
+    WriteExitRecord({126, EndReason::kNotStarted, 0, 0}, true);
     return kBroken;
   }
   setpgid(child, child);
@@ -270,5 +291,6 @@ int main(int argc, char** argv) {
   const ExitRecord record = Watch(spec, child, signals).Run();
   struct stat written;  // of an empty log there is nothing to lose
   if (fstat(log, &written) == 0 && written.st_size > 0) fsync(log);
-  return WriteExitRecord(record) ? 0 : kBroken;
+  const bool server_lives = server > 1 && getppid() == server;
+  return WriteExitRecord(record, !server_lives) ? 0 : kBroken;
 }
