@@ -86,17 +86,17 @@ class Connection : public Watcher {
   bool TakeBody();
   bool TakeStreamedBody();
   bool SkipBody();
-  void BeginRequest(Head head);
+  void BeginRequest(Head&& head);
   std::optional<Response> EarlyAnswer(Head& head, const Router::Match& match);
   void BeginRefused(const Head& head, Response response);
-  void BeginAdmitted(Head head, const Route& route);
+  void BeginAdmitted(Head&& head, const Route& route);
   void RefuseRequest(const Refusal& refusal);
   void BodyFailed(const Refusal& refusal);
   void HandlerDoneEarly();
   bool MayBeginRequest() const;
-  void Dispatch(Request request, const Route& route);
-  void DispatchInline(Request request, const Route& route);
-  void DispatchThreaded(Request request, const Route& route);
+  void Dispatch(Request&& request, const Route& route);
+  void DispatchInline(Request&& request, const Route& route);
+  void DispatchThreaded(Request&& request, const Route& route);
   void StopReading();
   void PeerClosed();
 

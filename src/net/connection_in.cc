@@ -109,7 +109,7 @@ void Connection::RefuseRequest(const Refusal& refusal) {
   StopReading();
 }
 
-void Connection::BeginRequest(Head head) {
+void Connection::BeginRequest(Head&& head) {
   head.request.peer = peer_;
   Router::Match match = core_.router.Find(head.request.verb, head.request.path);
   head.request.path_parameters = std::move(match.parameters);
@@ -163,7 +163,7 @@ void Connection::BeginRefused(const Head& head, Response response) {
   phase_ = Phase::kSkip;
 }
 
-void Connection::BeginAdmitted(Head head, const Route& route) {
+void Connection::BeginAdmitted(Head&& head, const Route& route) {
   Exchange& exchange = AddExchange(head);
   ++core_.in_flight;
   exchange.threaded = route.kind != RouteKind::kInline;
@@ -191,7 +191,7 @@ void Connection::BeginAdmitted(Head head, const Route& route) {
   current_ = std::move(head.request);
   current_route_ = &route;
   const auto length = static_cast<size_t>(std::max<int64_t>(head.content_length, 0));
-  current_.body.reserve(std::min(length, kReserveMax));
+  current_.body.reserve(std::min(length, kReserveMax) + kBodySpare);
   phase_ = Phase::kBody;
 }
 
@@ -304,7 +304,7 @@ void Connection::HandlerDoneEarly() {
   phase_ = Phase::kSkip;
 }
 
-void Connection::Dispatch(Request request, const Route& route) {
+void Connection::Dispatch(Request&& request, const Route& route) {
   if (route.kind == RouteKind::kInline) {
     DispatchInline(std::move(request), route);
   } else {
@@ -312,7 +312,7 @@ void Connection::Dispatch(Request request, const Route& route) {
   }
 }
 
-void Connection::DispatchInline(Request request, const Route& route) {
+void Connection::DispatchInline(Request&& request, const Route& route) {
   Responder responder(
       [inbox = core_.inbox, connection = id_, exchange = exchanges_.back().id](Response response) {
         inbox->Answer(connection, exchange, std::move(response));
@@ -327,7 +327,7 @@ void Connection::DispatchInline(Request request, const Route& route) {
   }
 }
 
-void Connection::DispatchThreaded(Request request, const Route& route) {
+void Connection::DispatchThreaded(Request&& request, const Route& route) {
   const uint64_t exchange = exchanges_.back().id;
   os::WorkPool& pool = route.kind == RouteKind::kStreamed ? core_.Uploads() : core_.pool;
   // Shared because std::function must be copyable; there is only one copy.

@@ -35,12 +35,16 @@ class ByteSource {
   virtual void Cancel() {}
 };
 
+// Room behind a body for parsers that read beyond its end.
+inline constexpr size_t kBodySpare = 64;
+
 struct Request {
   Verb verb = Verb::kGet;
   std::string path;             // percent-decoded, begins with '/', no '.' or '..' segments, no NUL
   std::string query;            // raw, without '?'
   std::vector<Header> headers;  // names in lower case
-  std::string body;             // whole, already un-gzipped; empty for streamed routes
+  std::string body;             // whole, already un-gzipped; empty for streamed routes. Of one
+                                // with a known length the capacity leaves kBodySpare bytes
   std::unique_ptr<ByteSource> stream;  // streamed routes only: the body as it arrives
   int64_t content_length = -1;         // of a streamed body, -1 when chunked
   std::string peer;                    // "127.0.0.1:51234"; empty when called in the process

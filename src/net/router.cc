@@ -1,7 +1,9 @@
 #include "net/router.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <span>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -10,7 +12,9 @@
 namespace tatara::net {
 namespace {
 
-// A request path, cut at its slashes without copying. "/a/b" -> a, b; "/" -> one empty segment.
+constexpr size_t kParametersMax = 8;  // of one pattern
+
+// A pattern, cut at its slashes. "/a/b" -> a, b; "/" -> one empty segment.
 std::vector<std::string_view> Segments(std::string_view path) {
   std::vector<std::string_view> segments;
   segments.reserve(8);
@@ -69,10 +73,13 @@ void Router::Add(std::vector<Route> routes) {
     CHECK(route.kind == RouteKind::kInline ? bool(route.inline_handler) : bool(route.handler));
     routes_.push_back(std::move(route));
     const Route& added = routes_.back();
+    std::vector<std::string>& parameters = parameters_.emplace_back();
     Node* node = root_.get();
     std::map<Verb, size_t>* place = nullptr;
     for (std::string_view segment : Segments(added.pattern)) {
       CHECK(place == nullptr);  // "{path...}" must be the last segment
+      if (IsParameter(segment)) parameters.push_back(ParameterName(segment));
+      CHECK(parameters.size() <= kParametersMax);
       if (IsTail(segment)) {
         place = &node->tail;
       } else {
@@ -92,27 +99,33 @@ namespace {
 template <class Node>
 class Search {
  public:
-  Search(Verb verb, const std::vector<std::string_view>& segments, std::string_view path)
-      : verb_(verb), segments_(segments), path_(path) {}
+  explicit Search(Verb verb) : verb_(verb) {}
 
-  bool From(const Node& node, size_t at) {
-    if (at == segments_.size()) return Take(node.routes);
-    const std::string_view segment = segments_[at];
+  // `path` is what is left of it, after a slash.
+  bool From(const Node& node, std::string_view path) {
+    const std::string_view segment = path.substr(0, path.find('/'));
+    const bool last = segment.size() == path.size();
+    const auto enter = [&](const Node& next) {
+      return last ? Take(next.routes) : From(next, path.substr(segment.size() + 1));
+    };
     if (auto found = node.literals.find(segment);
-        found != node.literals.end() && From(*found->second, at + 1)) {
+        found != node.literals.end() && enter(*found->second)) {
       return true;
     }
-    if (node.parameter && !segment.empty() && From(*node.parameter, at + 1)) return true;
-    tail_at_ = at;
-    return !segment.empty() && Take(node.tail);
+    if (segment.empty()) return false;
+    values_[values_count_++] = segment;
+    if (node.parameter && enter(*node.parameter)) return true;
+    values_[values_count_ - 1] = path;
+    if (Take(node.tail)) return true;
+    --values_count_;
+    return false;
   }
 
   size_t route() const { return route_; }
   const std::vector<Verb>& allowed() const { return allowed_; }
-  // All of the path from where the tail began.
-  std::string Tail() const {
-    return std::string(
-        path_.substr(static_cast<size_t>(segments_[tail_at_].data() - path_.data())));
+  // Of the route's parameters, in their order.
+  std::span<const std::string_view> values() const {
+    return std::span(values_).first(values_count_);
   }
 
  private:
@@ -132,9 +145,8 @@ class Search {
   }
 
   const Verb verb_;
-  const std::vector<std::string_view>& segments_;
-  const std::string_view path_;
-  size_t tail_at_ = 0;
+  std::array<std::string_view, kParametersMax + 1> values_;
+  size_t values_count_ = 0;
   size_t route_ = 0;
   std::vector<Verb> allowed_;
 };
@@ -143,9 +155,9 @@ class Search {
 
 Router::Match Router::Find(Verb verb, std::string_view path) const {
   Match match;
-  const std::vector<std::string_view> segments = Segments(path);
-  Search<Node> search(verb, segments, path);
-  if (!search.From(*root_, 0)) {
+  Search<Node> search(verb);
+  if (!path.empty()) path.remove_prefix(1);
+  if (!search.From(*root_, path)) {
     std::vector<Verb> allowed = search.allowed();
     std::sort(allowed.begin(), allowed.end());
     for (Verb one : allowed) {
@@ -158,16 +170,10 @@ Router::Match Router::Find(Verb verb, std::string_view path) const {
     return match;
   }
   match.route = &routes_[search.route()];
-  const std::string_view pattern = match.route->pattern;
-  if (pattern.find('{') == std::string_view::npos) return match;
-  size_t at = 0;
-  for (std::string_view segment : Segments(pattern)) {
-    if (IsTail(segment)) {
-      match.parameters.emplace_back(ParameterName(segment), search.Tail());
-    } else if (IsParameter(segment)) {
-      match.parameters.emplace_back(ParameterName(segment), std::string(segments[at]));
-    }
-    ++at;
+  const std::vector<std::string>& names = parameters_[search.route()];
+  match.parameters.reserve(names.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    match.parameters.emplace_back(names[i], std::string(search.values()[i]));
   }
   return match;
 }

@@ -48,7 +48,7 @@ class Responder {
 };
 
 using Handler = std::function<Response(Request&)>;
-using InlineHandler = std::function<void(Request, Responder)>;
+using InlineHandler = std::function<void(Request&&, Responder)>;
 
 struct Route {
   Verb verb;
@@ -81,6 +81,7 @@ class Router {
  private:
   struct Node;
   std::vector<Route> routes_;
+  std::vector<std::vector<std::string>> parameters_;  // of each route, their names in order
   std::unique_ptr<Node> root_;
 };
 

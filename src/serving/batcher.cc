@@ -91,9 +91,11 @@ void Batcher::Flush() {
     std::lock_guard lock(mutex_);
     calls.swap(pending_);
   }
+  if (calls.empty()) return;
   int64_t net_nanos = 0;
-  const std::vector<std::vector<size_t>> groups = GroupCalls(calls);
-  if (groups.size() == 1) {
+  std::vector<std::vector<size_t>> groups;
+  if (calls.size() > 1) groups = GroupCalls(calls);
+  if (groups.size() <= 1) {
     Start(calls, net_nanos);
   } else {
     for (const std::vector<size_t>& indices : groups) {

@@ -27,6 +27,7 @@ struct InputText {
   std::optional<std::vector<int64_t>> shape;
   std::string_view datatype;
   std::string_view late_data;  // JSON text, when it came first
+  bool has_shape = false;
   bool has_data = false;
 };
 
@@ -201,10 +202,15 @@ class Reader {
       const std::string_view key = TRY(Take(member.unescaped_key()));
       ondemand::value value = member.value();
       if (key == "name") {
+        if (!text.name.empty()) return Invalid(Where(text) + "'name' is given twice");
         TRY(ReadString(value, "name", text.name));
       } else if (key == "datatype") {
+        if (!text.datatype.empty()) return Invalid(Where(text) + "'datatype' is given twice");
         TRY(ReadString(value, "datatype", text.datatype));
       } else if (key == "shape") {
+        if (std::exchange(text.has_shape, true)) {
+          return Invalid(Where(text) + "'shape' is given twice");
+        }
         text.shape = TRY(ReadShape(value, text.name));
       } else if (key == "data") {
         if (std::exchange(text.has_data, true))
@@ -241,6 +247,7 @@ class Reader {
 
   static Result<std::vector<int64_t>> ReadShape(ondemand::value& value, std::string_view name) {
     std::vector<int64_t> shape;
+    shape.reserve(4);
     ondemand::array list;
     const auto bad = [&] {
       return Invalid("input '" + std::string(name) +
@@ -259,7 +266,7 @@ class Reader {
   }
 
   // Checks everything about the input but its data, so that what is made is what the body can fill.
-  Result<size_t> StartTensor(const InputText& text) {
+  Result<size_t> StartTensor(InputText& text) {
     const auto& inputs = model_.inputs();
     const auto found = std::ranges::find(inputs, text.name, &TensorInfo::name);
     if (found == inputs.end()) {
@@ -281,7 +288,7 @@ class Reader {
       return Invalid(Where(text) + "shape " + inference::ShapeText(*text.shape) +
                      " has more elements than the body can hold");
     }
-    out_.inputs[index] = Tensor::Make(found->type, *text.shape);
+    out_.inputs[index] = Tensor::Make(found->type, std::move(*text.shape));
     return index;
   }
 
@@ -296,7 +303,7 @@ class Reader {
     return reader.CheckCount();
   }
 
-  Status ReadLate(const InputText& text) {
+  Status ReadLate(InputText& text) {
     const size_t index = TRY(StartTensor(text));
     const simdjson::padded_string copy(text.late_data);
     ondemand::parser parser;

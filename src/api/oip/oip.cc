@@ -162,7 +162,8 @@ struct Reply {
       if (i > 0) body += ',';
       AppendOutput(body, infos[index], result->outputs[index], result->classes);
     }
-    respond(net::Response::Json(200, body + "]}"));
+    body += "]}";
+    respond(net::Response::Json(200, std::move(body)));
   }
 };
 
@@ -204,7 +205,7 @@ std::vector<net::Route> OipRoutes(PredictContext context) {
   const auto shared = std::make_shared<const PredictContext>(std::move(context));
   const auto metadata = [shared](net::Request& r) { return ModelMetadata(*shared, r); };
   const auto ready = [shared](net::Request& r) { return ModelReady(*shared, r); };
-  const auto infer = [shared](net::Request request, net::Responder respond) {
+  const auto infer = [shared](net::Request&& request, net::Responder respond) {
     WhenAdmitted(*shared, std::move(request), std::move(respond), ErrorOf, Infer);
   };
   const auto infer_route = [&](std::string pattern, std::string help) {

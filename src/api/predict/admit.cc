@@ -17,7 +17,7 @@ void Begin(const PredictContext& context, const AskPtr& ask, ErrorReply reply, S
 
 }  // namespace
 
-void WhenAdmitted(const PredictContext& context, net::Request request, net::Responder respond,
+void WhenAdmitted(const PredictContext& context, net::Request&& request, net::Responder respond,
                   ErrorReply reply, Serve serve) {
   auto ask = std::make_shared<Ask>(std::move(request), std::move(respond));
   if (Status load = context.serving.CheckLoad(); !load) return ask->respond(reply(load.error()));

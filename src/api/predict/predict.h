@@ -41,7 +41,7 @@ using Serve = void (*)(const PredictContext&, const AskPtr&);
 // thread when the body is so large that decoding it would hold up the others. What cannot be served
 // is answered here: a bad time with kInvalid, a full queue with kExhausted, a server that stops
 // with kUnavailable. Call it on the net thread.
-void WhenAdmitted(const PredictContext& context, net::Request request, net::Responder respond,
+void WhenAdmitted(const PredictContext& context, net::Request&& request, net::Responder respond,
                   ErrorReply reply, Serve serve);
 
 }  // namespace tatara::api

@@ -157,7 +157,7 @@ void TakeTruth(const PredictContext& context, const AskPtr& ask) {
 std::vector<net::Route> SagemakerRoutes(PredictContext context) {
   const auto shared = std::make_shared<const PredictContext>(std::move(context));
   const auto served_by = [&shared](Serve serve) -> net::InlineHandler {
-    return [shared, serve](net::Request request, net::Responder respond) {
+    return [shared, serve](net::Request&& request, net::Responder respond) {
       WhenAdmitted(*shared, std::move(request), std::move(respond), ErrorOf, serve);
     };
   };
