@@ -108,10 +108,9 @@ class RulesTest : public testing::Test {
   }
   std::vector<std::string> Types(const std::string& source = "tatara.rule") {
     std::vector<std::string> out;
-    for (const Event& event :
-         *db_->Read([&](db::Reader& reader) { return List(reader, {.source = source}); })) {
-      out.push_back(event.type);
-    }
+    const auto found =
+        db_->Read([&](db::Reader& reader) { return List(reader, {.source = source}); });
+    for (const Event& event : *found) out.push_back(event.type);
     return out;
   }
 

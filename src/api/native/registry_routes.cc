@@ -152,18 +152,20 @@ Result<Json> LogToRun(const RegistryContext& context, net::Request& request) {
     }
   }
   TRY(tracking::CheckBatch(batch));
-  const Json* event = body.Find("event");
-  TRY(context.database.Write([&](db::Tx& tx) -> Status {
+  std::optional<events::NewEvent> event;
+  if (const Json* given = body.Find("event"); given != nullptr && given->IsObject()) {
+    event = events::NewEvent{.time = context.clock.Now(), .subject = "runs:/" + id.value};
+    event->source = TRY(given->GetString("source"));
+    event->type = TRY(given->GetString("type"));
+    const Json* detail = given->Find("detail");
+    event->detail = detail != nullptr ? *detail : Json::MakeObject();
+  }
+  const Status logged = context.database.Write([&](db::Tx& tx) -> Status {
     TRY(tracking::LogBatch(tx, id, batch, context.clock.Now()));
-    if (event == nullptr || !event->IsObject()) return {};
-    TRY(events::Append(
-        tx, {.time = context.clock.Now(),
-             .source = TRY(event->GetString("source")),
-             .type = TRY(event->GetString("type")),
-             .subject = "runs:/" + id.value,
-             .detail = event->Find("detail") ? *event->Find("detail") : Json::MakeObject()}));
+    if (event) TRY(events::Append(tx, *event));
     return {};
-  }));
+  });
+  TRY(logged);
   return Json::Of({{"run_id", id.value}});
 }
 
