@@ -232,7 +232,7 @@ bool Connection::TakeStreamedBody() {
   scratch_.clear();
   const BodyDecoder::State state = decoder_->Feed(input, scratch_, room);
   in_begin_ += before - input.size();
-  if (!scratch_.empty()) pipe_->Write(scratch_);
+  if (!scratch_.empty()) pipe_->Write(std::exchange(scratch_, {}));
   switch (state) {
     case BodyDecoder::State::kBad:
       BodyFailed(decoder_->refusal());

@@ -4,23 +4,29 @@
 #include <cstring>
 
 namespace tatara::net {
+namespace {
+
+constexpr size_t kJoinMax = 16 * 1024;
+
+}  // namespace
 
 size_t BodyPipe::Room() {
   std::lock_guard lock(mutex_);
-  const size_t used = bytes_.size() - taken_;
-  room_wanted_ = used >= kBytesMax;
-  return kBytesMax - std::min(used, kBytesMax);
+  room_wanted_ = bytes_ >= kBytesMax;
+  return kBytesMax - std::min(bytes_, kBytesMax);
 }
 
-void BodyPipe::Write(std::string_view bytes) {
+void BodyPipe::Write(std::string piece) {
   {
     std::lock_guard lock(mutex_);
     if (reader_gone_) return;
-    if (taken_ > 0) {
-      bytes_.erase(0, taken_);
-      taken_ = 0;
-    }
-    bytes_ += bytes;
+    bytes_ += piece.size();
+    // Large pieces move, small ones are joined, so that a slow sender's do not need more memory for
+    // their keeping than for their bytes.
+    if (!pieces_.empty() && pieces_.back().size() + piece.size() <= kJoinMax)
+      pieces_.back() += piece;
+    else
+      pieces_.push_back(std::move(piece));
   }
   change_.notify_one();
 }
@@ -53,24 +59,37 @@ Result<size_t> BodyPipe::Read(std::span<char> buffer) {
   size_t count = 0;
   {
     std::unique_lock lock(mutex_);
-    change_.wait(lock, [this] { return taken_ < bytes_.size() || ended_ || failed_; });
+    change_.wait(lock, [this] { return bytes_ > 0 || ended_ || failed_; });
     if (failed_) return std::unexpected(error_);
-    count = std::min(buffer.size(), bytes_.size() - taken_);
-    std::memcpy(buffer.data(), bytes_.data() + taken_, count);
-    taken_ += count;
-    tell = room_wanted_ && bytes_.size() - taken_ <= kBytesMax / 2;
+    count = std::min(buffer.size(), bytes_);
+    Take(buffer.first(count));
+    tell = room_wanted_ && bytes_ <= kBytesMax / 2;
     if (tell) room_wanted_ = false;
   }
   if (tell) on_room_();
   return count;
 }
 
+void BodyPipe::Take(std::span<char> buffer) {
+  bytes_ -= buffer.size();
+  while (!buffer.empty()) {
+    const std::string& front = pieces_.front();
+    const size_t count = std::min(buffer.size(), front.size() - taken_);
+    std::memcpy(buffer.data(), front.data() + taken_, count);
+    buffer = buffer.subspan(count);
+    taken_ += count;
+    if (taken_ < front.size()) return;
+    pieces_.pop_front();
+    taken_ = 0;
+  }
+}
+
 void BodyPipe::ReaderGone() {
   {
     std::lock_guard lock(mutex_);
     reader_gone_ = true;
-    bytes_.clear();
-    taken_ = 0;
+    pieces_.clear();
+    taken_ = bytes_ = 0;
     room_wanted_ = false;
   }
   on_room_();

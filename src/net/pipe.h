@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -21,7 +22,7 @@ class BodyPipe {
 
   // Of the writer. Room says how many bytes Write will take; 0 asks for on_room.
   size_t Room();
-  void Write(std::string_view bytes);
+  void Write(std::string piece);
   void End();
   void Fail(Error error);
   // False once the reader is gone: what is written then is dropped.
@@ -32,10 +33,13 @@ class BodyPipe {
   void ReaderGone();
 
  private:
+  void Take(std::span<char> buffer);  // fills it from what is there
+
   std::mutex mutex_;
   std::condition_variable change_;
-  std::string bytes_;
-  size_t taken_ = 0;  // bytes at the front that were read already
+  std::deque<std::string> pieces_;
+  size_t taken_ = 0;  // bytes of the first piece that were read already
+  size_t bytes_ = 0;  // of all pieces that were not
   bool ended_ = false;
   bool failed_ = false;
   bool reader_gone_ = false;
