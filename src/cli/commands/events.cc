@@ -14,9 +14,27 @@ std::string TextOf(const Json& json, std::string_view name) {
   return value->IsString() ? value->AsString() : value->Dump();
 }
 
+// The members of a detail as `name=value`, short enough to read down a list; --json has it whole.
+std::string Brief(const Json& detail) {
+  std::string out;
+  if (!detail.IsObject()) return out;
+  for (const auto& [name, value] : detail.AsObject()) {
+    if (value.IsNull() || value == Json("")) continue;
+    out += (out.empty() ? "" : " ") + name + "=";
+    const std::string text = value.IsString() ? value.AsString() : value.Dump();
+    constexpr size_t kLong = 100;
+    if (value.IsArray() && text.size() > kLong) {
+      out += "[" + std::to_string(value.AsArray().size()) + " items]";
+    } else {
+      out += text.size() > kLong && !value.IsString() ? "{...}" : text;
+    }
+  }
+  return out;
+}
+
 std::string EventLine(const Json& event) {
   return TextOf(event, "time") + "  " + TextOf(event, "source") + "  " + TextOf(event, "type") +
-         "  " + TextOf(event, "subject") + "  " + TextOf(event, "detail");
+         "  " + TextOf(event, "subject") + "  " + Brief(*event.Find("detail"));
 }
 
 // JSON lines from the server as they come, whole lines at a time.

@@ -180,7 +180,7 @@ class Follower {
       context_.out.Note(all ? "nothing changed: " + std::to_string(skipped_) + " stages skipped"
                             : std::to_string(stages.size() - skipped_) + " stages done, " +
                                   std::to_string(skipped_) + " unchanged");
-      TellRelease(run);
+      TRY(TellRelease(run));
     } else {
       context_.out.Note("run " + id_ + " " + context_.out.State(state) + ": " +
                         TRY(run.GetString("reason")));
@@ -189,11 +189,17 @@ class Follower {
     return state == "SUCCEEDED" ? 0 : 1;
   }
 
-  void TellRelease(const Json& run) {
+  Status TellRelease(const Json& run) {
     const Json* release = run.Find("release");
-    if (release == nullptr || !release->IsObject()) return;
-    const std::string summary = release->GetStringOr("summary", "").value_or("");
-    if (!summary.empty()) context_.out.Line(summary);
+    if (release == nullptr || !release->IsObject()) return {};
+    const std::string candidate = TRY(release->GetString("candidate_model"));
+    context_.out.Note("gate: " + candidate + ": " +
+                      context_.out.Styled(Style::kBold, TRY(release->GetString("verdict"))) + " (" +
+                      TRY(release->GetString("reason")) + ")");
+    if (TRY(release->GetBoolOr("promoted", false))) {
+      context_.out.Note("alias " + TRY(release->GetString("alias")) + " moved to " + candidate);
+    }
+    return {};
   }
 
   Context& context_;

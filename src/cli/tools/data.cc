@@ -51,10 +51,13 @@ Result<std::vector<stats::DriftColumn>> ReadDriftColumns(const std::string& path
         texts();
         break;
       case sql::Type::kDouble:
-      case sql::Type::kDecimal:
-        one.type = stats::DriftColumn::Type::kFloat;
+      case sql::Type::kDecimal: {
+        const bool whole = column.declared.ends_with("INT");  // too wide for 64 bits with a sign
+        one.type = whole ? stats::DriftColumn::Type::kInteger : stats::DriftColumn::Type::kFloat;
         one.numbers = column.Numbers();
+        if (whole) texts();
         break;
+      }
       case sql::Type::kText:
         one.type = stats::DriftColumn::Type::kText;
         texts();
@@ -247,6 +250,7 @@ Result<sql::SqlCommand> SqlCommandOf(const Context& context) {
     }
   }
   command.output = arguments.GetOr("--output", "");
+  if (arguments.Has("--output") && command.output.empty()) return Invalid("-o wants a FILE");
   const auto rows = TRY(arguments.Int("--max-rows"));
   if (rows && *rows <= 0) return Invalid("--max-rows must be above 0");
   command.rows_max = rows.value_or(0);
