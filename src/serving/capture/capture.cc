@@ -12,7 +12,8 @@ namespace tatara::serving {
 namespace {
 
 constexpr int64_t kMicrosPerDay = 86'400'000'000;
-constexpr int64_t kJournalRowsMax = 500'000;
+// What a conversion holds in memory at one time: about 600 bytes a row of a few columns.
+constexpr int64_t kJournalRowsMax = 131'072;
 constexpr size_t kPendingBytesMax = 64 << 20;  // beyond it, what cannot be written is dropped
 
 int64_t DayOf(int64_t micros) {

@@ -118,10 +118,13 @@ Result<CaptureFiles> ListJournals(const std::string& folder) {
 }
 
 Result<ConvertedJournal> ConvertJournal(const std::string& folder, int64_t number) {
-  Journals journals;
-  TRY(journals.Read(JournalPath(folder, number)));
-  const sql::Table rows = journals.rows.Window(INT64_MIN, INT64_MAX, true);
-  const sql::Table truths = journals.truths.Take();
+  sql::Table rows, truths;
+  {
+    Journals journals;
+    TRY(journals.Read(JournalPath(folder, number)));
+    rows = journals.rows.Window(INT64_MIN, INT64_MAX, true);
+    truths = journals.truths.Take();
+  }
   auto engine = TRY(sql::Engine::Open({.threads = 1}));
   if (truths.rows() > 0) TRY(WriteTable(*engine, truths, NumberedPath(folder, number, kTruths)));
   TRY(WriteTable(*engine, rows, NumberedPath(folder, number, kRows)));
