@@ -225,8 +225,11 @@ Status Jobs::LoadEntry(db::Reader& reader, const JobId& id) {
                               [](const db::Row& row) { return EventId(row.Text(0)); }));
   entry->cause = cause.value_or(EventId());
   for (const JobId& need : job.after) {
-    if (entries_.contains(need)) {
-      entry->plan.needs_open.push_back(need);
+    // One that has ended in memory only tells nobody again.
+    if (const auto known = entries_.find(need); known != entries_.end()) {
+      const State state = known->second->plan.state;
+      if (!IsFinal(state)) entry->plan.needs_open.push_back(need);
+      if (IsFinal(state) && state != State::kSucceeded) entry->plan.needs_broken.push_back(need);
       continue;
     }
     auto state = TRY(reader.One("SELECT state FROM jobs WHERE id = ?", {need},

@@ -54,6 +54,7 @@ bool Settle(const PlannedJob& job, const Snapshot& snapshot, std::vector<Action>
   }
   if (Holds(job)) return false;
   if (!job.needs_broken.empty()) {
+    if (job.state == State::kSubmitted) actions.push_back({Action::Kind::kMakePending, job.id, ""});
     actions.push_back({Action::Kind::kFail, job.id,
                        "job " + job.needs_broken.front().value +
                            ", which it waits for, did not "

@@ -102,6 +102,46 @@ TEST(Plan, WithoutAServer_NothingStarts) {
   EXPECT_NE(WhyWaiting(snapshot, JobId("a")).find("tatara up"), std::string::npos);
 }
 
+// Whatever a job waits for, asks for and is told: each step of the plan is a move that may be made.
+TEST(Plan, EachMove_IsAllowed) {
+  const auto to = [](Action::Kind kind) -> std::optional<State> {
+    switch (kind) {
+      case Action::Kind::kMakePending:
+        return State::kPending;
+      case Action::Kind::kMakeRunnable:
+        return State::kRunnable;
+      case Action::Kind::kCancel:
+        return State::kCancelled;
+      case Action::Kind::kFail:
+        return State::kFailed;
+      case Action::Kind::kStart:
+        return State::kStarting;
+      default:
+        return {};
+    }
+  };
+  int moves = 0;
+  for (const State first : {State::kSubmitted, State::kPending, State::kRunnable}) {
+    for (int facts = 0; facts < 16; ++facts) {
+      auto job = Runnable("a", 1, (facts & 1) != 0 ? 99 : 1);
+      job.state = first;
+      job.cancel = (facts & 2) != 0;
+      // What is RUNNABLE waits for nothing.
+      if (first != State::kRunnable && (facts & 4) != 0) job.needs_open = {JobId("x")};
+      if (first != State::kRunnable && (facts & 8) != 0) job.needs_broken = {JobId("y")};
+      State at = first;
+      for (const Action& action : Plan(Queue(2, {job}))) {
+        const auto next = to(action.kind);
+        if (!next) continue;
+        EXPECT_TRUE(MayMove(at, *next)) << StateName(at) << " -> " << StateName(*next);
+        at = *next;
+        ++moves;
+      }
+    }
+  }
+  EXPECT_GT(moves, 30);
+}
+
 static_assert(MayMove(State::kRunning, State::kLost));
 static_assert(!MayMove(State::kSucceeded, State::kRunning));
 

@@ -17,6 +17,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <map>
 #include <string>
 
 #include "runner/runner.h"
@@ -106,31 +107,51 @@ bool WriteExitRecord(const ExitRecord& record, bool durably) {
   _exit(errno == ENOENT ? 127 : 126);
 }
 
-// Resident bytes of all processes of the group.
-int64_t GroupMemory(pid_t group) {
+struct Process {
+  pid_t parent = 0;
+  int64_t resident = 0;
+};
+
+std::map<pid_t, Process> AllProcesses() {
+  std::map<pid_t, Process> out;
   DIR* dir = opendir("/proc");
-  if (dir == nullptr) return 0;
-  int64_t total = 0;
+  if (dir == nullptr) return out;
   while (const dirent* entry = readdir(dir)) {
     if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
     std::string stat;
     if (!ReadAll((std::string("/proc/") + entry->d_name + "/stat").c_str(), stat)) continue;
     const size_t end = stat.rfind(')');
     if (end == std::string::npos) continue;
-    int parent = 0, process_group = 0;
+    Process process;
     char state = 0;
-    if (sscanf(stat.c_str() + end + 1, " %c %d %d", &state, &parent, &process_group) != 3 ||
-        process_group != group) {
+    long pages = 0;  // proc(5): state, parent, 19 fields that we skip, resident pages
+    if (sscanf(stat.c_str() + end + 1,
+               " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+               "%ld",
+               &state, &process.parent, &pages) != 3) {
       continue;
     }
-    std::string statm;
-    long size = 0, resident = 0;
-    if (ReadAll((std::string("/proc/") + entry->d_name + "/statm").c_str(), statm) &&
-        sscanf(statm.c_str(), "%ld %ld", &size, &resident) == 2) {
-      total += resident * sysconf(_SC_PAGESIZE);
-    }
+    process.resident = pages * sysconf(_SC_PAGESIZE);
+    out[atoi(entry->d_name)] = process;
   }
   closedir(dir);
+  return out;
+}
+
+// Resident bytes of all that the runner started, also what has left the command's group: we are the
+// reaper of our descendants, so that none gets another ancestor.
+int64_t MemoryOfDescendants(pid_t runner) {
+  const auto processes = AllProcesses();
+  int64_t total = 0;
+  for (const auto& [pid, process] : processes) {
+    constexpr int kDepthMax = 1000;  // the table is no snapshot
+    pid_t above = process.parent;
+    for (int i = 0; i < kDepthMax && above > 1 && above != runner; ++i) {
+      const auto found = processes.find(above);
+      above = found == processes.end() ? 0 : found->second.parent;
+    }
+    if (above == runner) total += process.resident;
+  }
   return total;
 }
 
@@ -205,7 +226,7 @@ class Watch {
   }
 
   void CheckMemory() {
-    if (ending_ || GroupMemory(child_) <= spec_.memory_max) return;
+    if (ending_ || MemoryOfDescendants(getpid()) <= spec_.memory_max) return;
     End(EndReason::kOutOfMemory);
   }
 

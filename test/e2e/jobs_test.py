@@ -33,7 +33,9 @@ def exit_codes_signals_timeouts_and_memory_are_told_apart(binary):
                  "timeout": (["sleep", "60"], ["--timeout", "1s"], 143, "timed out"),
                  "missing": (["/no/such/program"], [], 127, "exit code 127"),
                  "memory": (["python3", "-c", "x = bytearray(400 << 20); import time; time.sleep(30)"],
-                            ["--memory", "100Mi"], 137, "out of memory")}
+                            ["--memory", "100Mi"], 137, "out of memory"),
+                 "memory of what left the group": (["setsid", "--wait", "python3", "-c", "x = bytearray(400 << 20); import time; time.sleep(30)"],
+                                                   ["--memory", "100Mi"], 137, "out of memory")}
         jobs = {name: t.json("submit", *options, "--", *command)["id"] for name, (command, options, _, _) in cases.items()}
         for name, (_, _, code, reason) in cases.items():
             job = ended(t, jobs[name])
@@ -63,6 +65,9 @@ def dependencies_retries_and_priorities(binary):
         first = t.json("submit", "--", "sh", "-c", "sleep 0.3; exit 1")["id"]
         after = t.json("submit", "--after", first, "--", "true")["id"]
         assert ended(t, after)["state"] == "FAILED" and first in ended(t, after)["reason"]
+        # Given after the other one had failed already: the job fails, and the server lives.
+        late = t.json("submit", "--after", first, "--", "true")["id"]
+        assert ended(t, late)["state"] == "FAILED" and first in ended(t, late)["reason"]
         flag = os.path.join(t.folder, "flag")
         again = t.json("submit", "--retries", "2", "--", "sh", "-c", f"test -e {flag} || {{ touch {flag}; exit 1; }}")["id"]
         job = ended(t, again)
@@ -97,6 +102,18 @@ def a_killed_runner_makes_the_attempt_lost_and_leaves_nothing(binary):
         os.kill(runner, signal.SIGKILL)
         assert ended(t, job)["state"] == "LOST"
         wait_for(lambda: subprocess.run(["pgrep", "-g", str(group)], capture_output=True).returncode != 0, what="the group's end")
+
+
+@tests.test
+def what_a_job_leaves_running_ends_with_it(binary):
+    with tatara(binary) as t:
+        t.up()
+        left = t.write("left.py", "import time; time.sleep(300)")
+        # One in the group, one that has left it, one that has left it by a double fork.
+        command = f"python3 {left} & setsid python3 {left} & (setsid sh -c 'python3 {left} & sleep 0.1' &); sleep 0.5"
+        done = t.json("submit", "--", "sh", "-c", command)["id"]
+        assert ended(t, done)["state"] == "SUCCEEDED"
+        wait_for(lambda: subprocess.run(["pgrep", "-f", left], capture_output=True).returncode != 0, what="the end of what was left")
 
 
 @tests.test
