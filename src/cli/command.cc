@@ -39,20 +39,6 @@ const Option* FindOption(const std::vector<Option>& options, std::string_view te
   return nullptr;
 }
 
-const Command* FindCommand(const std::string& name) {
-  for (const Command& command : Commands()) {
-    if (command.name == name) return &command;
-  }
-  return nullptr;
-}
-
-Error UnknownCommand(const std::string& word) {
-  std::vector<std::string> names;
-  for (const Command& command : Commands()) names.push_back(command.name);
-  return {Code::kInvalid,
-          "unknown command '" + word + "'" + DidYouMean(word, names) + " (see `tatara help`)"};
-}
-
 Error UnknownOption(std::string_view word, const Command* command) {
   std::vector<std::string> names;
   for (const Option& option : GlobalOptions()) names.push_back(option.name);

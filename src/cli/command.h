@@ -76,6 +76,11 @@ constexpr size_t kAnyNumber = 1'000'000;
 
 // All commands, in the order of `tatara help`.
 const std::vector<Command>& Commands();
+const Command* FindCommand(std::string_view name);  // null: none of that name
+// What may follow a first word: "build", "materialize", "get" after "features".
+std::vector<std::string> SecondWords(std::string_view first);
+// The complaint about a word that is no command: what may follow it, or the nearest one.
+Error UnknownCommand(const std::string& word);
 
 // The exit code of an error; the one table (product.md, last lines).
 int ExitCode(Code code);

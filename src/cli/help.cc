@@ -1,6 +1,7 @@
 #include "cli/help.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/strings.h"
 
@@ -37,27 +38,26 @@ std::string CompletionWords(const Command& command) {
 }
 
 std::string BashCompletion() {
-  std::string cases, first;
+  std::set<std::string> first;
+  std::string cases;
+  const auto offer = [&](const std::string& typed, const std::string& words) {
+    cases += "    \"" + typed + "\") words=\"" + words + "\";;\n";
+  };
   for (const Command& command : Commands()) {
     const std::vector<std::string> parts = Split(command.name, ' ');
-    first += parts[0] + " ";
-    if (parts.size() == 2) {
-      cases += "    \"" + command.name + "\") words=\"" + CompletionWords(command) + "\";;\n";
-    } else {
-      std::string second;
-      for (const Command& other : Commands()) {
-        if (other.name.starts_with(command.name + " ")) {
-          second += other.name.substr(command.name.size() + 1) + " ";
-        }
-      }
-      cases +=
-          "    \"" + command.name + "\") words=\"" + second + CompletionWords(command) + "\";;\n";
-    }
+    first.insert(parts[0]);
+    if (parts.size() == 2) offer(command.name, CompletionWords(command));
   }
+  for (const std::string& word : first) {
+    const Command* command = FindCommand(word);
+    offer(word, Join(SecondWords(word), " ") + " " +
+                    (command != nullptr ? CompletionWords(*command) : ""));
+  }
+  const std::vector<std::string> words(first.begin(), first.end());
   return "# tatara completion for bash: eval \"$(tatara completion bash)\"\n"
          "_tatara() {\n"
          "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" words=\"" +
-         first +
+         Join(words, " ") +
          "\" command=\"\" w\n"
          "  for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
          "    case \"$w\" in -*) ;; *) command=\"${command:+$command }$w\";; esac\n"

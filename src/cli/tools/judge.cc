@@ -159,7 +159,9 @@ Result<int> RunGate(Context& context) {
   options.metric = TRY(Required(arguments, "--metric"));
   options.group = arguments.GetOr("--group", "");
   options.resamples = TRY(arguments.Int("--resamples")).value_or(options.resamples);
-  options.seed = static_cast<uint64_t>(TRY(arguments.Int("--seed")).value_or(7));
+  const int64_t seed = TRY(arguments.Int("--seed")).value_or(7);
+  if (seed < 0) return Invalid("--seed must be 0 or more");
+  options.seed = static_cast<uint64_t>(seed);
   options.confidence = TRY(arguments.Double("--confidence")).value_or(options.confidence);
   options.min_rows = TRY(arguments.Int("--min-rows")).value_or(options.min_rows);
   options.min_groups = TRY(arguments.Int("--min-groups")).value_or(options.min_groups);
