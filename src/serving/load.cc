@@ -122,24 +122,28 @@ void WarmUp(const Version& version) {
                    std::chrono::duration_cast<std::chrono::nanoseconds>(watch.Elapsed()).count());
 }
 
-std::string FreeName(const Layout& layout, std::string name) {
+std::string FreeName(const Layout& layout, std::string name, const std::string& prefix) {
   const auto taken = [&](const std::string& candidate) {
     return std::ranges::any_of(
                kReserved,
                [&](std::string_view word) { return EqualsIgnoreCase(word, candidate); }) ||
-           std::ranges::any_of(layout.columns, [&](const Layout::Column& column) {
-             return EqualsIgnoreCase(column.name, candidate);
+           std::ranges::any_of(layout.columns,
+                               [&](const Layout::Column& column) {
+                                 return EqualsIgnoreCase(column.name, candidate);
+                               }) ||
+           std::ranges::any_of(layout.outputs, [&](const std::string& output) {
+             return EqualsIgnoreCase(output, candidate);
            });
   };
   if (!taken(name)) return name;
-  std::string candidate = "input_" + name;
-  for (int i = 2; taken(candidate); ++i) candidate = "input_" + name + "_" + std::to_string(i);
+  std::string candidate = prefix + name;
+  for (int i = 2; taken(candidate); ++i) candidate = prefix + name + "_" + std::to_string(i);
   return candidate;
 }
 
 void AddColumn(Version& version, std::string name, std::vector<Version::Target> targets) {
   const bool text = version.model->inputs()[targets.front().input].type == DataType::kBytes;
-  version.layout.columns.push_back({FreeName(version.layout, std::move(name)), text});
+  version.layout.columns.push_back({FreeName(version.layout, std::move(name), "input_"), text});
   if (text) ++version.layout.texts;
   version.targets.push_back(std::move(targets));
 }
@@ -195,6 +199,10 @@ Result<std::shared_ptr<Version>> LoadVersion(artifacts::Store& store, const Mode
   else
     version->unbound = binding.error().message;
   SetLayout(*version);
+  for (size_t i = 1; i < version->model->outputs().size(); ++i) {
+    version->layout.outputs.push_back(
+        FreeName(version->layout, version->model->outputs()[i].name, "output_"));
+  }
   version->batches = RowsAreApart(*version);
   WarmUp(*version);
   return version;

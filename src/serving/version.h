@@ -13,7 +13,8 @@
 
 namespace tatara::serving {
 
-// The columns that capture keeps of a version's inputs, in the order of a request's cells.
+// The columns that capture keeps: of a version's inputs, in the order of a request's cells, and of
+// its outputs behind the first, which is the prediction.
 struct Layout {
   struct Column {
     std::string name;  // of the model's feature, changed only where it would hide another column
@@ -22,6 +23,7 @@ struct Layout {
   };
   std::vector<Column> columns;
   size_t texts = 0;  // how many are text
+  std::vector<std::string> outputs;
   bool operator==(const Layout&) const = default;
 };
 

@@ -35,14 +35,27 @@ std::string ListText(const inference::Tensor& tensor, size_t first, size_t count
   return out;
 }
 
-// What the first output says about a row: one number, one text, or a list of them.
-Prediction PredictionOf(const inference::RunOutput& output, int64_t row, int64_t rows) {
-  if (output.outputs.empty()) return {};
-  const inference::Tensor& tensor = output.outputs.front();
+// The probabilities of a row by class, as a JSON object.
+std::string ClassesText(const inference::Tensor& tensor, size_t first,
+                        const std::vector<std::string>& classes) {
+  std::string out;
+  JsonWriter writer(out);
+  writer.BeginObject();
+  for (size_t i = 0; i < classes.size(); ++i) {
+    writer.Key(classes[i]).Double(inference::NumberAt(tensor, first + i));
+  }
+  writer.EndObject();
+  return out;
+}
+
+// What an output says about a row: one number, one text, or all values as JSON.
+Prediction PredictionOf(const inference::Tensor& tensor, int64_t row, int64_t rows,
+                        const std::vector<std::string>* classes) {
   const int64_t elements = tensor.elements();
   if (elements == 0 || elements % rows != 0) return {};
   const auto width = static_cast<size_t>(elements / rows);
   const auto first = static_cast<size_t>(row) * width;
+  if (classes != nullptr && classes->size() == width) return ClassesText(tensor, first, *classes);
   if (width > 1) return ListText(tensor, first, width);
   if (tensor.type == inference::DataType::kBytes) return tensor.strings[first];
   return inference::NumberAt(tensor, first);
@@ -147,7 +160,13 @@ void Capture::AddRow(const Call& call, const inference::RunOutput& output, int64
   // The first row bears the request's id, so that a truth for it lands there.
   const std::string id =
       row == 0 ? call.inference_id : call.inference_id + "#" + std::to_string(row + 1);
-  const Prediction prediction = PredictionOf(output, row, call.rows);
+  const auto& infos = call.version->model->outputs();
+  predictions_.assign(1 + layout.outputs.size(), {});
+  for (size_t i = 0; i < std::min(predictions_.size(), output.outputs.size()); ++i) {
+    const bool by_class = i < infos.size() && infos[i].class_map;
+    predictions_[i] =
+        PredictionOf(output.outputs[i], row, call.rows, by_class ? &output.classes : nullptr);
+  }
   RowView view;
   view.sequence = (journal_ << 40) + count_;
   view.time = time;
@@ -155,7 +174,7 @@ void Capture::AddRow(const Call& call, const inference::RunOutput& output, int64
   view.version = call.version->name;
   view.numbers = std::span(call.cells.numbers).subspan(index * width, width);
   view.texts = std::span(call.cells.texts).subspan(index * layout.texts, layout.texts);
-  view.prediction = &prediction;
+  view.predictions = predictions_;
   if (!rows_.Add(layout, view)) {
     ++counters.repeated_ids;
     return;

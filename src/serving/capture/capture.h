@@ -90,12 +90,13 @@ class Capture {
   mutable std::mutex mutex_;  // guards what follows
   double sample_ = 100;
   RowStore rows_;
-  JournalWriter writer_;            // encodes into memory
-  int64_t journal_ = 1;             // the number of the open one
-  int64_t journal_rows_ = 0;        // recorded in it
-  int64_t count_ = 0;               // of records in it: the lower part of their sequence
-  int64_t day_ = INT64_MIN;         // UTC day of the open journal's newest row
-  bool dirty_ = false;              // on_dirty was called since the last TakePending
+  JournalWriter writer_;                 // encodes into memory
+  std::vector<Prediction> predictions_;  // of the row that is being added; keeps its memory
+  int64_t journal_ = 1;                  // the number of the open one
+  int64_t journal_rows_ = 0;             // recorded in it
+  int64_t count_ = 0;                    // of records in it: the lower part of their sequence
+  int64_t day_ = INT64_MIN;              // UTC day of the open journal's newest row
+  bool dirty_ = false;                   // on_dirty was called since the last TakePending
   std::vector<Pending> pending_;    // blocks of journals closed since, or that could not be written
   std::vector<int64_t> closed_;     // journals that wait to become Parquet
   Time files_until_ = Time::min();  // the greatest event time of rows that only files have

@@ -245,7 +245,7 @@ TEST(RowStore, EvictsTheOldestBeyondItsLimit) {
   const std::vector<std::string> texts = {"x"};
   for (int64_t i = 0; i < 5000; ++i) {
     const std::string id = std::to_string(i);
-    EXPECT_TRUE(rows.Add(kLayout, {i, i, id, "1", numbers, texts, &prediction}));
+    EXPECT_TRUE(rows.Add(kLayout, {i, i, id, "1", numbers, texts, {&prediction, 1}}));
   }
   EXPECT_LE(rows.rows(), 2048u);
   EXPECT_FALSE(rows.Has("0"));
@@ -278,8 +278,8 @@ TEST(RowStore, LayoutsOfSeveralVersions_AreJoinedByName) {
   const Prediction prediction = 1.0;
   const std::vector<std::string> none;
   const std::vector<double> two = {1, 2}, one = {3};
-  rows.Add({{{"a", false}, {"b", false}}, 0}, {1, 1, "x", "1", two, none, &prediction});
-  rows.Add({{{"b", false}}, 0}, {2, 2, "y", "2", one, none, &prediction});
+  rows.Add({{{"a", false}, {"b", false}}, 0}, {1, 1, "x", "1", two, none, {&prediction, 1}});
+  rows.Add({{{"b", false}}, 0}, {2, 2, "y", "2", one, none, {&prediction, 1}});
   const sql::Table table = rows.Window(0, 10);
   EXPECT_THAT(table.Find("a")->valid, ElementsAre(1, 0));
   EXPECT_THAT(table.Find("b")->doubles, ElementsAre(2, 3));
@@ -290,7 +290,7 @@ TEST(Journal, ReadsWhatWasWritten) {
   const Prediction prediction = std::string("yes");
   const std::vector<double> numbers = {1.5, NAN};
   const std::vector<std::string> texts = {"Oslo"};
-  writer.Row(kLayout, {7, 8, "id", "3", numbers, texts, &prediction});
+  writer.Row(kLayout, {7, 8, "id", "3", numbers, texts, {&prediction, 1}});
   writer.Truth({9, 10, "id", "no"});
   const std::string block = writer.TakeBlock();
   EXPECT_TRUE(writer.TakeBlock().empty());
@@ -303,7 +303,7 @@ TEST(Journal, ReadsWhatWasWritten) {
                                                  EXPECT_EQ(row.time, 8);
                                                  EXPECT_EQ(row.numbers[0], 1.5);
                                                  EXPECT_EQ(row.texts[0], "Oslo");
-                                                 EXPECT_EQ(*row.prediction, prediction);
+                                                 EXPECT_EQ(row.predictions[0], prediction);
                                                },
                                            .truth =
                                                [&](const TruthView& truth) {
@@ -313,6 +313,26 @@ TEST(Journal, ReadsWhatWasWritten) {
   EXPECT_EQ(sound, block.size());
   EXPECT_EQ(rows, 1);
   EXPECT_EQ(truths, 1);
+}
+
+TEST(Journal, KeepsAllOutputs) {
+  Layout layout = kLayout;
+  layout.outputs = {"probabilities", "score"};
+  const std::vector<Prediction> predictions = {1.0, std::string(R"({"no":0.25})"), Prediction()};
+  const std::vector<double> numbers = {1.5, NAN};
+  const std::vector<std::string> texts = {"Oslo"};
+  JournalWriter writer;
+  writer.Row(layout, {7, 8, "a", "3", numbers, texts, predictions});
+  writer.Row(kLayout, {8, 9, "b", "3", numbers, texts, std::span(predictions).first(1)});
+  RowStore rows;
+  ReadJournal(writer.TakeBlock(),
+              {.row = [&](const Layout& l, const RowView& row) { EXPECT_TRUE(rows.Add(l, row)); },
+               .truth = {}});
+  const sql::Table table = rows.Window(0, 10);
+  EXPECT_THAT(table.Find("prediction")->doubles, ElementsAre(1, 1));
+  EXPECT_THAT(table.Find("probabilities")->texts, ElementsAre(R"({"no":0.25})", ""));
+  EXPECT_THAT(table.Find("probabilities")->valid, ElementsAre(1, 0));
+  EXPECT_THAT(table.Find("score")->valid, ElementsAre(0, 0));
 }
 
 TEST(Journal, AnyChangedByteEndsTheReading) {

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view kMagic = "TCJ1";
 constexpr size_t kHeaderBytes = 4 + 4 + 8;
-enum class Record : uint8_t { kLayout = 1, kRow = 2, kTruth = 3 };
+enum class Record : uint8_t { kLayout = 1, kRow = 2, kTruth = 3, kWideLayout = 4 };
 enum class Kind : uint8_t { kNone = 0, kNumber = 1, kText = 2 };
 
 // FNV-1a over words of eight bytes: enough to tell a torn block from a whole one.
@@ -34,6 +34,18 @@ void Put(std::string& out, T value) {
 void PutText(std::string& out, std::string_view text) {
   Put(out, static_cast<uint32_t>(text.size()));
   out += text;
+}
+
+void PutPrediction(std::string& out, const Prediction& prediction) {
+  if (const auto* value = std::get_if<double>(&prediction)) {
+    Put(out, Kind::kNumber);
+    Put(out, *value);
+  } else if (const auto* text = std::get_if<std::string>(&prediction)) {
+    Put(out, Kind::kText);
+    PutText(out, *text);
+  } else {
+    Put(out, Kind::kNone);
+  }
 }
 
 // Reads what Put wrote; `ok` turns false at the first read beyond the end.
@@ -63,8 +75,9 @@ struct PayloadReader {
   std::vector<Layout>& layouts;
   std::vector<double> numbers;
   std::vector<std::string> texts;
+  std::vector<Prediction> predictions;
 
-  void ReadLayout(Cursor& in) {
+  void ReadLayout(Cursor& in, bool wide) {
     const auto number = in.Get<uint32_t>();
     const auto columns = in.Get<uint32_t>();
     Layout layout;
@@ -73,6 +86,8 @@ struct PayloadReader {
       layout.columns.push_back({std::string(in.Text()), text});
       if (text) ++layout.texts;
     }
+    const uint32_t outputs = wide ? in.Get<uint32_t>() : 0;
+    for (uint32_t i = 0; i < outputs && in.ok; ++i) layout.outputs.emplace_back(in.Text());
     in.ok = in.ok && number == layouts.size();
     if (in.ok) layouts.push_back(std::move(layout));
   }
@@ -91,15 +106,19 @@ struct PayloadReader {
     for (double& value : numbers) value = in.Get<double>();
     texts.resize(layout.texts);
     for (std::string& text : texts) text = in.Text();
-    Prediction prediction;
-    const auto kind = static_cast<Kind>(in.Get<uint8_t>());
-    if (kind == Kind::kNumber) prediction = in.Get<double>();
-    if (kind == Kind::kText) prediction = std::string(in.Text());
+    predictions.assign(1 + layout.outputs.size(), {});
+    for (Prediction& prediction : predictions) ReadPrediction(in, prediction);
     if (!in.ok || !visitor.row) return;
     row.numbers = numbers;
     row.texts = texts;
-    row.prediction = &prediction;
+    row.predictions = predictions;
     visitor.row(layout, row);
+  }
+
+  static void ReadPrediction(Cursor& in, Prediction& prediction) {
+    const auto kind = static_cast<Kind>(in.Get<uint8_t>());
+    if (kind == Kind::kNumber) prediction = in.Get<double>();
+    if (kind == Kind::kText) prediction = std::string(in.Text());
   }
 
   void ReadTruth(Cursor& in) {
@@ -116,7 +135,10 @@ struct PayloadReader {
     while (in.ok && !in.rest.empty()) {
       switch (static_cast<Record>(in.Get<uint8_t>())) {
         case Record::kLayout:
-          ReadLayout(in);
+          ReadLayout(in, false);
+          break;
+        case Record::kWideLayout:
+          ReadLayout(in, true);
           break;
         case Record::kRow:
           ReadRow(in);
@@ -138,12 +160,16 @@ uint32_t JournalWriter::NumberOf(const Layout& layout) {
   const auto number = static_cast<uint32_t>(found - layouts_.begin());
   if (found != layouts_.end()) return number;
   std::string& out = Begin();
-  Put(out, Record::kLayout);
+  Put(out, layout.outputs.empty() ? Record::kLayout : Record::kWideLayout);
   Put(out, number);
   Put(out, static_cast<uint32_t>(layout.columns.size()));
   for (const Layout::Column& column : layout.columns) {
     Put(out, static_cast<uint8_t>(column.text));
     PutText(out, column.name);
+  }
+  if (!layout.outputs.empty()) {
+    Put(out, static_cast<uint32_t>(layout.outputs.size()));
+    for (const std::string& output : layout.outputs) PutText(out, output);
   }
   layouts_.push_back(layout);
   return number;
@@ -160,15 +186,7 @@ void JournalWriter::Row(const Layout& layout, const RowView& row) {
   PutText(out, row.version);
   out.append(reinterpret_cast<const char*>(row.numbers.data()), row.numbers.size_bytes());
   for (const std::string& text : row.texts) PutText(out, text);
-  if (const auto* value = std::get_if<double>(row.prediction)) {
-    Put(out, Kind::kNumber);
-    Put(out, *value);
-  } else if (const auto* text = std::get_if<std::string>(row.prediction)) {
-    Put(out, Kind::kText);
-    PutText(out, *text);
-  } else {
-    Put(out, Kind::kNone);
-  }
+  for (const Prediction& prediction : row.predictions) PutPrediction(out, prediction);
 }
 
 void JournalWriter::Truth(const TruthView& truth) {
@@ -201,7 +219,7 @@ std::string JournalWriter::TakeBlock() {
 size_t ReadJournal(std::string_view bytes, const JournalVisitor& visitor) {
   size_t sound = 0;
   std::vector<Layout> layouts;
-  PayloadReader reader{visitor, layouts, {}, {}};
+  PayloadReader reader{visitor, layouts, {}, {}, {}};
   while (bytes.size() - sound >= kHeaderBytes) {
     Cursor header{bytes.substr(sound)};
     const bool magic = header.Bytes(4) == kMagic;

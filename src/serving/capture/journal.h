@@ -3,8 +3,9 @@
 //   file   = block...
 //   block  = "TCJ1", u32 length, u64 checksum of the payload, payload of that length
 //   record = 1 layout: u32 number, u32 columns, { u8 is_text, text name }...
+//            4 layout: the same, then u32 outputs, text name...
 //            2 row: u32 layout, i64 sequence, i64 time, text id, text version, f64 per column,
-//                   text per text column, prediction
+//                   text per text column, prediction, then one of each output
 //            3 truth: i64 sequence, i64 time, text id, text value
 //   text   = u32 length, bytes; prediction = u8 0 | u8 1, f64 | u8 2, text
 // Little-endian. A layout stands before its first row in each file. Sequences grow over all
@@ -25,7 +26,7 @@
 
 namespace tatara::serving {
 
-// A number, or a text, or nothing (an output that is neither).
+// A number, or a text (of more than one value JSON), or nothing.
 using Prediction = std::variant<std::monostate, double, std::string>;
 
 // A row, borrowing its parts.
@@ -34,9 +35,9 @@ struct RowView {
   int64_t time = 0;  // microseconds since 1970
   std::string_view id;
   std::string_view version;
-  std::span<const double> numbers;     // one for each column of the layout
-  std::span<const std::string> texts;  // one for each text column
-  const Prediction* prediction = nullptr;
+  std::span<const double> numbers;          // one for each column of the layout
+  std::span<const std::string> texts;       // one for each text column
+  std::span<const Prediction> predictions;  // the prediction, then one for each output
 };
 
 struct TruthView {

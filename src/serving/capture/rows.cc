@@ -59,7 +59,7 @@ class RowStore::TableBuilder {
     times_.ints.push_back(block.times[row]);
     versions_.texts.push_back(store.versions_[block.versions[row]]);
     sequences_.ints.push_back(block.sequences[row]);
-    if (layout_ != &block.layout) MapColumns(block.layout);
+    if (layout_ != &block.layout) Map(block.layout);
     const size_t width = block.layout.columns.size();
     size_t text = row * block.layout.texts;
     for (size_t c = 0; c < width; ++c) {
@@ -73,7 +73,7 @@ class RowStore::TableBuilder {
     for (auto& [name, column] : inputs_) {
       if (column.rows() < rows_) column.Null();
     }
-    AddPrediction(block.predictions[row]);
+    AddPredictions(block, row);
     AddTruth(block.truths[row]);
   }
 
@@ -89,27 +89,49 @@ class RowStore::TableBuilder {
     fixed(versions_);
     for (auto& [name, column] : inputs_) table.columns.push_back(column.Take(name));
     table.columns.push_back(prediction_.Take("prediction"));
+    for (auto& [name, column] : outputs_) {
+      // Another version may have an input of that name.
+      const bool taken = std::ranges::any_of(
+          inputs_, [&](const auto& input) { return EqualsIgnoreCase(input.first, name); });
+      table.columns.push_back(column.Take(taken ? "output_" + name : name));
+    }
     if (!sequences) table.columns.push_back(truth_.Take("truth"));
     return table;
   }
 
  private:
-  void MapColumns(const Layout& layout) {
+  using Columns = std::vector<std::pair<std::string, MixedColumn>>;
+  void Map(const Layout& layout) {
     layout_ = &layout;
     map_.clear();
-    for (const Layout::Column& column : layout.columns) {
-      auto found = std::ranges::find(inputs_, column.name, [](auto& entry) { return entry.first; });
-      if (found == inputs_.end()) {
-        found = inputs_.insert(inputs_.end(), {column.name, {}});
-        for (size_t i = 0; i < rows_; ++i) found->second.Null();
-      }
-      map_.push_back(static_cast<size_t>(found - inputs_.begin()));
+    output_map_.clear();
+    for (const Layout::Column& column : layout.columns)
+      map_.push_back(PlaceOf(inputs_, column.name));
+    for (const std::string& name : layout.outputs) output_map_.push_back(PlaceOf(outputs_, name));
+  }
+  // Of the column of that name, which is made if it is not there.
+  size_t PlaceOf(Columns& columns, const std::string& name) const {
+    auto found = std::ranges::find(columns, name, [](auto& entry) { return entry.first; });
+    if (found == columns.end()) {
+      found = columns.insert(columns.end(), {name, {}});
+      for (size_t i = 0; i < rows_; ++i) found->second.Null();
+    }
+    return static_cast<size_t>(found - columns.begin());
+  }
+  void AddPredictions(const Block& block, size_t row) {
+    const size_t width = 1 + block.layout.outputs.size();
+    const auto values = std::span(block.predictions).subspan(row * width, width);
+    AddPrediction(prediction_, values[0]);
+    for (size_t i = 1; i < width; ++i)
+      AddPrediction(outputs_[output_map_[i - 1]].second, values[i]);
+    for (auto& [name, column] : outputs_) {
+      if (column.rows() < rows_) column.Null();
     }
   }
-  void AddPrediction(const Prediction& value) {
-    if (const auto* number = std::get_if<double>(&value)) return prediction_.Number(*number);
-    if (const auto* text = std::get_if<std::string>(&value)) return prediction_.Text(*text);
-    prediction_.Null();
+  static void AddPrediction(MixedColumn& column, const Prediction& value) {
+    if (const auto* number = std::get_if<double>(&value)) return column.Number(*number);
+    if (const auto* text = std::get_if<std::string>(&value)) return column.Text(*text);
+    column.Null();
   }
   void AddTruth(const std::optional<std::string>& value) {
     double number = 0;
@@ -120,8 +142,8 @@ class RowStore::TableBuilder {
 
   size_t rows_ = 0;
   const Layout* layout_ = nullptr;
-  std::vector<size_t> map_;  // of the layout's columns into inputs_
-  std::vector<std::pair<std::string, MixedColumn>> inputs_;
+  std::vector<size_t> map_, output_map_;  // of the layout's into inputs_, outputs_
+  Columns inputs_, outputs_;
   MixedColumn prediction_, truth_;
   sql::Column sequences_ = FixedColumn("__seq", sql::Type::kInt, "BIGINT");
   sql::Column ids_ = FixedColumn("inference_id", sql::Type::kText, "VARCHAR");
@@ -137,7 +159,7 @@ RowStore::Block& RowStore::BlockFor(const Layout& layout) {
   auto block = std::make_unique<Block>();
   block->layout = layout;
   block->numbers.reserve(kBlockRows * layout.columns.size());
-  block->predictions.reserve(kBlockRows);
+  block->predictions.reserve(kBlockRows * (1 + layout.outputs.size()));
   block->truths.reserve(kBlockRows);
   blocks_.push_back(std::move(block));
   return *blocks_.back();
@@ -181,7 +203,7 @@ bool RowStore::Add(const Layout& layout, const RowView& row) {
   block.versions.push_back(VersionIndex(row.version));
   block.numbers.insert(block.numbers.end(), row.numbers.begin(), row.numbers.end());
   block.texts.insert(block.texts.end(), row.texts.begin(), row.texts.end());
-  block.predictions.push_back(*row.prediction);
+  block.predictions.insert(block.predictions.end(), row.predictions.begin(), row.predictions.end());
   block.truths.emplace_back();
   index_.Insert(hash, (first_block_ + blocks_.size() - 1) * kBlockRows + block.rows() - 1);
   ++rows_;

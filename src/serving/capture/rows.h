@@ -43,10 +43,10 @@ class RowStore {
     std::vector<uint64_t> hashes;  // of the ids
     std::string id_bytes;
     std::vector<uint32_t> id_ends;
-    std::vector<uint32_t> versions;  // indices of versions_
-    std::vector<double> numbers;     // row-major
-    std::vector<std::string> texts;  // row-major
-    std::vector<Prediction> predictions;
+    std::vector<uint32_t> versions;       // indices of versions_
+    std::vector<double> numbers;          // row-major
+    std::vector<std::string> texts;       // row-major
+    std::vector<Prediction> predictions;  // row-major: the prediction, then the other outputs
     std::vector<std::optional<std::string>> truths;
     size_t rows() const { return times.size(); }
     std::string_view id(size_t row) const {
