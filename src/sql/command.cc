@@ -50,6 +50,14 @@ bool Mentions(const std::string& query, const std::string& name) {
   return Lower(query).find(Lower(name)) != std::string::npos;
 }
 
+// It asks which tables there are: then all must be there.
+bool AsksForNames(const std::string& query) {
+  constexpr const char* kCatalogs[] = {"show",           "information_schema", "duckdb_views",
+                                       "duckdb_columns", "sqlite_master",      "sqlite_schema",
+                                       "pg_catalog"};
+  return std::ranges::any_of(kCatalogs, [&](const char* name) { return Mentions(query, name); });
+}
+
 EngineOptions SandboxOf(const SqlCommand& command) {
   EngineOptions options;
   options.sandbox = true;
@@ -57,10 +65,15 @@ EngineOptions SandboxOf(const SqlCommand& command) {
   options.folders = {os::AbsolutePath(command.folder) + "/"};
   for (const NamedPath& source : command.sources) {
     options.remote |= IsRemote(source.path) && Mentions(command.query, source.name);
-    options.folders.push_back(FolderOf(PathOf(command, source)));
+    const std::string path = PathOf(command, source);
+    if (IsRemote(path) || path.find('*') != std::string::npos) {
+      options.folders.push_back(FolderOf(path));
+    } else {
+      options.files.push_back(path);
+    }
     // A data tool's cache may stand behind a link; DuckDB asks for where the link leads.
     std::error_code none;
-    const auto behind = std::filesystem::canonical(PathOf(command, source), none);
+    const auto behind = std::filesystem::canonical(path, none);
     if (!none) options.files.push_back(behind.string());
   }
   for (const std::string& folder : command.view_folders) {
@@ -74,7 +87,7 @@ EngineOptions SandboxOf(const SqlCommand& command) {
 
 // The query names it, or a view does that the query names.
 bool IsWanted(const SqlCommand& command, const std::string& table) {
-  return Mentions(command.query, table) ||
+  return Mentions(command.query, table) || AsksForNames(command.query) ||
          std::ranges::any_of(command.views, [&](const NamedSql& view) {
            return Mentions(command.query, view.name) && Mentions(view.sql, table);
          });
@@ -84,12 +97,13 @@ bool IsWanted(const SqlCommand& command, const std::string& table) {
 // a name within the text may be anything: its error is kept until the query has failed.
 Status MakeViews(Engine& engine, const SqlCommand& command,
                  std::map<std::string, Error>& failures) {
+  const bool asks_for_names = AsksForNames(command.query);
   for (const NamedTable& table : command.tables) {
     if (IsWanted(command, table.name)) TRY(engine.CreateTable(table.name, table.table));
   }
   std::vector<NamedSql> views = command.views;
   for (const NamedPath& source : command.sources) {
-    if (!Mentions(command.query, source.name)) continue;
+    if (!asks_for_names && !Mentions(command.query, source.name)) continue;
     const auto file = OpenFile(engine, PathOf(command, source));
     if (!file) {
       failures.emplace(source.name, file.error());
@@ -98,19 +112,39 @@ Status MakeViews(Engine& engine, const SqlCommand& command,
     }
   }
   for (const NamedSql& view : views) {
-    if (!Mentions(command.query, view.name)) continue;
+    if (!asks_for_names && !Mentions(command.query, view.name)) continue;
     const Status made = engine.Execute("CREATE VIEW " + QuoteName(view.name) + " AS " + view.sql);
     if (!made) failures.emplace(view.name, made.error());
   }
   return {};
 }
 
-// The error of the query, or of the view that it missed.
-Error Explain(Error error, const std::map<std::string, Error>& failures) {
+// The names that a query may use.
+std::vector<std::string> NamesOf(const SqlCommand& command) {
+  std::vector<std::string> names;
+  for (const NamedPath& source : command.sources) names.push_back(source.name);
+  for (const NamedTable& table : command.tables) names.push_back(table.name);
+  for (const NamedSql& view : command.views) names.push_back(view.name);
+  return names;
+}
+
+// The error of the query, or of the view that it missed. For an unknown name the names that there
+// are, since the engine only knows those that the query mentions.
+Error Explain(Error error, const SqlCommand& command,
+              const std::map<std::string, Error>& failures) {
   for (const auto& [name, failure] : failures) {
     const bool missed = error.message.find("Table with name " + name + " ") != std::string::npos;
     if (missed) return Prefixed("source '" + name + "'", failure);
   }
+  constexpr std::string_view kBefore = "Table with name ", kAfter = " does not exist!";
+  const size_t begin = error.message.find(kBefore), end = error.message.find(kAfter);
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return error;
+  const size_t name_at = begin + kBefore.size();
+  const std::string name = error.message.substr(name_at, end - name_at);
+  const std::vector<std::string> names = NamesOf(command);
+  const std::string hint = DidYouMean(name, names);
+  error.message.erase(end + kAfter.size() - 1);  // with the engine's own guess
+  error.message += !hint.empty() ? hint : names.empty() ? "" : "; there are " + Join(names, ", ");
   return error;
 }
 
@@ -173,7 +207,7 @@ Result<SqlResult> RunSqlCommand(const SqlCommand& command) {
     return {};
   };
   Status done = work();
-  if (!done) return std::unexpected(Explain(std::move(done).error(), failures));
+  if (!done) return std::unexpected(Explain(std::move(done).error(), command, failures));
   return result;
 }
 

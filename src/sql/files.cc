@@ -1,3 +1,5 @@
+#include "os/files.h"
+
 #include "base/strings.h"
 #include "sql/sql.h"
 
@@ -38,7 +40,7 @@ std::string ScanOf(const std::string& path, FileFormat format) {
     return "read_parquet(" + QuoteText(path) + ", hive_partitioning=false" + files + ")";
   }
   return "read_csv(" + QuoteText(path) +
-         ", header=true, delim=',', quote='\"', escape='\"', comment='', nullstr='', "
+         ", header=true, skip=0, delim=',', quote='\"', escape='\"', comment='', nullstr='', "
          "allow_quoted_nulls=false, hive_partitioning=false, all_varchar=true" +
          files + ")";
 }
@@ -71,6 +73,36 @@ Status FindCsvTypes(Engine& engine, FileScan& scan) {
   return {};
 }
 
+// What is wrong with the file, without the place in the query, which the user did not write, and
+// without the hints to settings that cannot be set here.
+std::unexpected<Error> FileError(const std::string& path, FileFormat format, Error error) {
+  std::string& text = error.message;
+  for (const std::string_view before : {": ", "Error: "}) {  // "line 1, column 15: IO Error: "
+    const size_t at = text.find(before);
+    const bool place = before == "Error: " || text.starts_with("line ");
+    if (place && at != std::string::npos) text.erase(0, at + before.size());
+  }
+  if (text.starts_with("Error when sniffing file")) {
+    text = "no CSV: want a header, commas, closed double quotes, and as many fields in each row";
+  }
+  for (const std::string_view hint : {"; Possible", "Possible Solution", "Possible fixes"}) {
+    if (const size_t at = text.find(hint); at != std::string::npos) text.erase(at);
+  }
+  const bool csv_line = format == FileFormat::kCsv && text.starts_with("CSV Error on Line: ");
+  if (csv_line) text = "line " + text.substr(std::string_view("CSV Error on Line: ").size());
+  if (csv_line || text.find(path) == std::string::npos) text.insert(0, path + ": ");
+  return std::unexpected(std::move(error));
+}
+
+// DuckDB takes a file of no bytes as one column without a name.
+Status CheckNotEmpty(const std::string& path) {
+  if (path.find('*') != std::string::npos || path.find("://") != std::string::npos) return {};
+  const auto file = os::Stat(path);
+  if (file && file->kind == os::FileInfo::Kind::kFile && file->size == 0)
+    return Invalid(path + " is empty: a CSV file begins with a header");
+  return {};
+}
+
 }  // namespace
 
 std::string FileScan::TypedAs(const std::vector<TypedColumn>& types) const {
@@ -92,9 +124,16 @@ Result<FileScan> OpenFile(Engine& engine, const std::string& path) {
   FileScan scan;
   scan.is_csv = format == FileFormat::kCsv;
   scan.raw = ScanOf(path, format);
-  scan.columns =
-      TRY(engine.Describe({.text = "SELECT * FROM " + scan.raw, .parameters = {}, .limits = {}}));
-  if (scan.is_csv) TRY(FindCsvTypes(engine, scan));
+  if (scan.is_csv) TRY(CheckNotEmpty(path));
+  auto columns =
+      engine.Describe({.text = "SELECT * FROM " + scan.raw, .parameters = {}, .limits = {}});
+  if (!columns) return FileError(path, format, columns.error());
+  scan.columns = *std::move(columns);
+  if (scan.is_csv) {
+    if (Status found = FindCsvTypes(engine, scan); !found) {
+      return FileError(path, format, found.error());
+    }
+  }
   scan.typed = scan.TypedAs({});
   return scan;
 }

@@ -79,6 +79,11 @@ std::string Position(std::string_view excerpt, std::string_view query) {
 }  // namespace
 
 Error ErrorOfMessage(std::string_view message, std::string_view query) {
+  // Around the error of a query that fails while its rows are read.
+  constexpr std::string_view kPending =
+      "Invalid Input Error: Attempting to execute an unsuccessful or closed pending query result\n"
+      "Error: ";
+  if (message.starts_with(kPending)) message.remove_prefix(kPending.size());
   const Code code = CodeOf(message);
   if (Has(message, "requires the extension httpfs")) {
     return {code, "only s3:// and the sources of tatara.yaml are read over the network"};
@@ -88,8 +93,12 @@ Error ErrorOfMessage(std::string_view message, std::string_view query) {
       excerpt_at != std::string_view::npos && excerpt_at > 0 && message[excerpt_at - 1] == '\n';
   const std::string_view text = Trim(message.substr(0, has_excerpt ? excerpt_at : message.npos));
   const std::string where = has_excerpt ? Position(message.substr(excerpt_at), query) : "";
-  std::string flat = ReplaceAll(text, "\n\n", "\n");
+  // Says less than the text behind it: "Invalid Input Error: ..." is also what error('...') makes.
+  constexpr std::string_view kSaysNothing = "Invalid Input Error: ";
+  const size_t begin = text.starts_with(kSaysNothing) ? kSaysNothing.size() : 0;
+  std::string flat = ReplaceAll(text.substr(begin), "\n\n", "\n");
   flat = ReplaceAll(flat, "\n", "; ");
+  flat.resize(std::min(flat.size(), flat.find("; Stack Trace:")));
   return {code, where + flat};
 }
 

@@ -12,6 +12,7 @@
 #include "os/os.h"
 #include "sql/driver.h"
 #include "sql/message.h"
+#include "sql/statement.h"
 
 namespace tatara::sql {
 namespace {
@@ -154,6 +155,13 @@ bool HasNegativeZero(std::span<const OutputColumn> columns) {
   });
 }
 
+// What gives rows and is no query by itself.
+bool IsShown(std::string_view text) {
+  const std::string_view word = text.substr(0, text.find_first_of(" \t\r\n"));
+  return EqualsIgnoreCase(word, "describe") || EqualsIgnoreCase(word, "show") ||
+         EqualsIgnoreCase(word, "summarize");
+}
+
 // EXPLAIN is harmless, EXPLAIN ANALYZE runs what follows: that must only read.
 std::optional<std::string> AfterExplain(std::string_view text) {
   const auto take_word = [&](std::string_view word) {
@@ -220,8 +228,17 @@ Result<std::vector<ColumnInfo>> Engine::Describe(const Query& query) {
 }
 
 Status Engine::CheckReadOnly(const Query& query) {
-  const auto kind = TRY(Run(query, [&] { return driver_->Classify(query.text); }));
-  switch (kind) {
+  constexpr std::string_view kOnlyReads =
+      "only statements that read are allowed: SELECT, FROM, VALUES, WITH, DESCRIBE, SUMMARIZE, "
+      "SHOW, EXPLAIN";
+  const auto kind = Run(query, [&] { return driver_->Classify(query.text); });
+  if (!kind) {
+    // IMPORT DATABASE reads its statements while it is parsed, and fails there on most of them.
+    const bool imports = Lower(query.text).find("import") != std::string::npos;
+    if (imports && kind.error().code == Code::kInternal) return Denied(std::string(kOnlyReads));
+    return std::unexpected(kind.error());
+  }
+  switch (*kind) {
     case StatementKind::kReads:
       return {};
     case StatementKind::kSeveral:
@@ -234,9 +251,7 @@ Status Engine::CheckReadOnly(const Query& query) {
       return CheckReadOnly({.text = *rest, .parameters = {}, .limits = {}});
     }
   }
-  return Denied(
-      "only statements that read are allowed: SELECT, FROM, VALUES, WITH, DESCRIBE, "
-      "SUMMARIZE, SHOW, EXPLAIN");
+  return Denied(std::string(kOnlyReads));
 }
 
 Status Engine::Stream(const Query& query, const std::function<Status(const Table&)>& take) {
@@ -291,6 +306,8 @@ Result<std::unique_ptr<RowSet>> Engine::Fetch(const Query& query, std::span<cons
 
 Result<int64_t> Engine::WriteThrough(
     const std::string& path, const std::function<Result<int64_t>(const std::string&)>& copy) {
+  const std::string folder = os::ParentOf(path);
+  if (!os::Exists(folder)) return NotFound("there is no folder '" + folder + "' for " + path);
   const std::string temporary = TemporaryOf(path);
   const auto finish = [&]() -> Result<int64_t> {
     const int64_t rows = TRY(copy(temporary));
@@ -299,7 +316,7 @@ Result<int64_t> Engine::WriteThrough(
       TRY(file.Sync());
     }
     TRY(os::Rename(temporary, path));
-    TRY(os::SyncFolder(os::ParentOf(path)));
+    TRY(os::SyncFolder(folder));
     return rows;
   };
   auto rows = finish();
@@ -313,8 +330,10 @@ Result<int64_t> Engine::Write(const Query& query, const std::string& path) {
     // The query's errors are found on its own text, where lines and columns are the user's.
     (void)TRY(Describe(query));
     Query copy = query;
-    copy.text = "COPY (\n" + query.text + "\n) TO " + QuoteText(temporary) + " " +
-                CopyOptions(format, true);
+    std::string rows(StatementBody(query.text));
+    if (IsShown(rows)) rows = "FROM (\n" + rows + "\n)";
+    copy.text =
+        "COPY (\n" + rows + "\n) TO " + QuoteText(temporary) + " " + CopyOptions(format, true);
     return Run(copy, [&] { return driver_->Count(copy); });
   });
 }

@@ -7,6 +7,7 @@
 
 #include "os/os.h"
 #include "sql/message.h"
+#include "sql/statement.h"
 
 namespace tatara::sql {
 namespace {
@@ -100,6 +101,18 @@ TEST_F(SqlTest, Write_ReplacesTheFileOnlyWhenItIsWhole) {
   EXPECT_EQ(os::ListFolder(folder_)->size(), 1u);  // nothing half done beside it
 }
 
+TEST_F(SqlTest, Write_TakesWhatEndsInASemicolonOrComment) {
+  for (const char* query : {"SELECT 7 AS x;", "SELECT 7 AS x ; -- done", "FROM (SELECT 7 AS x);;",
+                            "VALUES (7)", "DESCRIBE SELECT 7", "SUMMARIZE SELECT 7"}) {
+    const auto rows = engine_->Write(Sql(query), Path("o.csv"));
+    EXPECT_TRUE(rows && *rows == 1) << query << ": " << (rows ? "" : rows.error().message);
+  }
+  const auto missing = engine_->Write(Sql("SELECT 1"), Path("none/o.csv"));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::kNotFound);
+  EXPECT_THAT(missing.error().message, HasSubstr("no folder"));
+}
+
 TEST_F(SqlTest, Write_OfPickedRows_KeepsEveryType) {
   const auto rows = engine_->Fetch(
       Sql("SELECT i, i::DECIMAL(30,2) d, 't' || i t, [i, NULL] l, {'a': i} s, i % 2 = 0 b, "
@@ -152,6 +165,67 @@ TEST_F(SqlTest, OpenFile_FindsCsvTypesWhateverTheOrder) {
   for (const ColumnInfo& column : file->columns) types += column.declared + "|";
   EXPECT_EQ(types, "BIGINT|DOUBLE|VARCHAR|TIMESTAMP WITH TIME ZONE|BOOLEAN|VARCHAR|");
   EXPECT_TRUE(engine_->Read(Sql("FROM " + file->typed)));
+}
+
+TEST_F(SqlTest, OpenFile_SaysWhatIsWrongWithTheFile) {
+  struct Case {
+    const char *name, *bytes, *says;
+  };
+  for (const Case& one : {Case{"empty.csv", "", "begins with a header"},
+                          Case{"ragged.csv", "a,b\n1\n2,3,4\n", "as many fields"},
+                          Case{"bytes.csv", "a\n\xc3(\n", "line "},
+                          Case{"not.parquet", "This is no Parquet file", "No magic bytes"}}) {
+    Put(one.name, one.bytes);
+    const auto file = OpenFile(*engine_, Path(one.name));
+    ASSERT_FALSE(file) << one.name;
+    EXPECT_EQ(file.error().code, Code::kInvalid) << file.error().message;
+    EXPECT_THAT(file.error().message, HasSubstr(one.says));
+    EXPECT_THAT(file.error().message, HasSubstr(one.name));
+    EXPECT_THAT(file.error().message, ::testing::Not(HasSubstr("column 15")));
+  }
+}
+
+TEST_F(SqlTest, Command_OfASourceOpensNoOtherFileOfItsFolder) {
+  ASSERT_TRUE(os::MakeFolders(Path("project")));
+  Put("source.csv", "a\n1\n");
+  Put("secret.csv", "a\n2\n");
+  SqlCommand command{
+      .query = "SELECT a FROM s", .folder = Path("project"), .sources = {{"s", "../source.csv"}}};
+  EXPECT_TRUE(RunSqlCommand(command));
+  command.query = "SELECT a FROM '" + Path("secret.csv") + "'";
+  const auto refused = RunSqlCommand(command);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kDenied) << refused.error().message;
+}
+
+TEST_F(SqlTest, Command_TellsTheNamesThatThereAre) {
+  Put("d.csv", "a\n1\n");
+  SqlCommand command{.query = "SHOW TABLES", .folder = folder_, .sources = {{"visits", "d.csv"}}};
+  const auto shown = RunSqlCommand(command);
+  ASSERT_TRUE(shown) << shown.error().message;
+  EXPECT_EQ(shown->rows, 1);
+  command.query = "SELECT * FROM visit";
+  const auto missed = RunSqlCommand(command);
+  ASSERT_FALSE(missed);
+  EXPECT_THAT(missed.error().message, HasSubstr("did you mean 'visits'"));
+}
+
+TEST(StatementBody, EndsAtTheLastToken) {
+  for (const auto& [text, body] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"select 1", "select 1"},
+           {"select 1 ; ", "select 1"},
+           {"select 1 -- ;\n;", "select 1"},
+           {"select 1 /* ; /* nested */ */ ;", "select 1"},
+           {"select ';--'", "select ';--'"},
+           {"select 'it''s;' ;", "select 'it''s;'"},
+           {"select e'\\';' ;", "select e'\\';'"},
+           {"select \"a;\";", "select \"a;\""},
+           {"select $$;--$$ ;", "select $$;--$$"},
+           {"select $t$;$$--$t$;", "select $t$;$$--$t$"},
+           {"select $a;", "select $a"},
+           {" ; -- nothing", ""}}) {
+    EXPECT_EQ(StatementBody(text), body) << text;
+  }
 }
 
 TEST_F(SqlTest, CheckReadOnly_RefusesWhatChanges) {
