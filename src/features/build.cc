@@ -126,12 +126,7 @@ class Builder {
   }
 
   Result<BuildReport> Join() {
-    const auto spine_rows = TRY(FetchSpine());
-    BuildReport report{static_cast<int64_t>(spine_rows->rows()), {}};
-    std::vector<sql::OutputColumn> output;
-    for (size_t c = 0; c < spine_.file.columns.size(); ++c) {
-      output.push_back({spine_.file.columns[c].name, spine_rows.get(), c, {}});
-    }
+    BuildReport report;
     std::deque<std::vector<int64_t>> picks;
     std::vector<std::unique_ptr<sql::RowSet>> kept;
     for (const PlannedView& plan : views_) {
@@ -142,8 +137,17 @@ class Builder {
           {plan.view->name,
            std::count_if(pick.begin(), pick.end(), [](int64_t row) { return row != kNoRow; })});
       kept.push_back(TRY(FetchWinners(plan, source_rows, picks.back())));
-      for (size_t c = 0; c < plan.columns.size(); ++c) {
-        output.push_back({plan.names[c], kept.back().get(), c, picks.back()});
+    }
+    // After the keys were checked: what is wrong with them is said better there.
+    const auto spine_rows = TRY(FetchSpine());
+    report.rows = static_cast<int64_t>(spine_rows->rows());
+    std::vector<sql::OutputColumn> output;
+    for (size_t c = 0; c < spine_.file.columns.size(); ++c) {
+      output.push_back({spine_.file.columns[c].name, spine_rows.get(), c, {}});
+    }
+    for (size_t v = 0; v < views_.size(); ++v) {
+      for (size_t c = 0; c < views_[v].columns.size(); ++c) {
+        output.push_back({views_[v].names[c], kept[v].get(), c, picks[v]});
       }
     }
     (void)TRY(engine_->Write(output, options_.output));

@@ -34,24 +34,53 @@ std::string Cast(const std::string& sql, const std::string& type) {
   return "CAST(" + sql + " AS " + type + ")";
 }
 
-// `column` as the values that all keys of `kind` share.
-std::string Expression(const std::string& column, KeyKind own, KeyKind kind, bool nanos,
-                       const std::string& other_type) {
-  const bool untyped = own == KeyKind::kUntyped;
+// What a key of CSV may look like to be of a type: what the type holds without loss ("1.0" is an
+// integer, "1.7" is none), since a cast alone rounds and cuts.
+constexpr std::string_view kIntegerText = "\\s*[+-]?[0-9]+(\\.0*)?\\s*";
+constexpr std::string_view kBoolText = "(?i:true|false)";
+constexpr std::string_view kDateText = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
+constexpr std::string_view kTimestampText =
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?"
+    "(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)?)?";
+
+// One side of a key that is matched.
+struct Side {
+  const Input& input;
+  std::string name;    // of the column
+  KeyKind own;         // what the file says
+  std::string wanted;  // the type that the other side has
+};
+
+// A CSV key as `type`: an error for a text that is none, null for a value that `type` cannot hold
+// and that therefore matches nothing.
+std::string CastCsv(const Side& side, const std::string& type, std::string_view pattern) {
+  const std::string column = sql::QuoteName(side.name);
+  const std::string before =
+                        side.input.label + " (" + side.input.path + "): key '" + side.name + "': '",
+                    after = "' is no " + side.wanted + ", which the other side's are";
+  return "CASE WHEN " + column + " IS NULL OR regexp_full_match(" + column + ", " +
+         sql::QuoteText(pattern) + ") THEN TRY_CAST(" + column + " AS " + type + ") ELSE error(" +
+         sql::QuoteText(before) + " || " + column + " || " + sql::QuoteText(after) + ") END";
+}
+
+// The column as the values that all keys of `kind` share.
+std::string Expression(const Side& side, KeyKind kind, bool nanos) {
+  const std::string column = sql::QuoteName(side.name);
+  const bool untyped = side.own == KeyKind::kUntyped;
   switch (kind) {
     case KeyKind::kInteger:
-      return untyped ? Cast(column, "BIGINT") : column;
+      return untyped ? CastCsv(side, "BIGINT", kIntegerText) : column;
     case KeyKind::kWideInteger:
-      return Cast(untyped ? Cast(column, other_type) : column, "VARCHAR");
+      return Cast(untyped ? CastCsv(side, side.wanted, kIntegerText) : column, "VARCHAR");
     case KeyKind::kText:
       return Cast(column, "VARCHAR");
     case KeyKind::kBool:
-      return untyped ? Cast(column, "BOOLEAN") : column;
+      return untyped ? CastCsv(side, "BOOLEAN", kBoolText) : column;
     case KeyKind::kDate:
-      return untyped ? Cast(column, "DATE") : column;
+      return untyped ? CastCsv(side, "DATE", kDateText) : column;
     case KeyKind::kTimestamp: {
       const std::string instant =
-          untyped ? Cast(column, nanos ? "TIMESTAMP_NS" : "TIMESTAMPTZ") : column;
+          untyped ? CastCsv(side, nanos ? "TIMESTAMP_NS" : "TIMESTAMPTZ", kTimestampText) : column;
       return nanos ? "epoch_ns(" + instant + ")" : instant;
     }
     default:
@@ -101,9 +130,8 @@ Result<KeyMatch> MatchKey(const Input& spine, const Input& source, const std::st
   }
   const bool nanos = (of_left == KeyKind::kTimestamp && left.type == sql::Type::kTimestampNanos) ||
                      (of_right == KeyKind::kTimestamp && right.type == sql::Type::kTimestampNanos);
-  const std::string name = sql::QuoteName(key);
-  return KeyMatch{Expression(name, of_left, kind, nanos, right.declared),
-                  Expression(name, of_right, kind, nanos, left.declared)};
+  return KeyMatch{Expression({spine, key, of_left, right.declared}, kind, nanos),
+                  Expression({source, key, of_right, left.declared}, kind, nanos)};
 }
 
 }  // namespace tatara::features

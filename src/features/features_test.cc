@@ -158,6 +158,42 @@ TEST_F(BuildTest, FromCsvToCsv_LeavesTheSpineAsText) {
             "007,2024-01-01,,3\n,2024-01-01,4,\na,2023-01-01,5,\n");
 }
 
+// A cast would take 1.7 for 2, "yes" for true and a time for its day.
+TEST_F(BuildTest, CsvKey_IsOfTheOtherSidesTypeOrAnError) {
+  struct Case {
+    const char *key, *type, *spine, *matches;  // a value of the source, a key of the spine
+  };
+  for (const Case& one :
+       {Case{"2", "BIGINT", "2", "20"}, Case{"2", "BIGINT", "+2", "20"},
+        Case{"2", "BIGINT", "2.0", "20"}, Case{"2", "BIGINT", "1.7", nullptr},
+        Case{"2", "BIGINT", "2e0", nullptr}, Case{"2", "BIGINT", "two", nullptr},
+        Case{"2", "BIGINT", "99999999999999999999", ""}, Case{"2", "UBIGINT", "-2", ""},
+        Case{"true", "BOOLEAN", "TRUE", "20"}, Case{"true", "BOOLEAN", "yes", nullptr},
+        Case{"'2024-01-02'", "DATE", "2024-01-02", "20"},
+        Case{"'2024-01-02'", "DATE", "2024-01-02 10:00:00", nullptr},
+        Case{"'2024-01-02 10:00:00+00'", "TIMESTAMPTZ", "2024-01-02T12:00:00+02:00", "20"}}) {
+    auto engine = sql::Engine::Open();
+    ASSERT_TRUE(engine);
+    const std::string rows = std::string("SELECT ") + one.key + "::" + one.type +
+                             " AS k, TIMESTAMP '2024-01-01' AS seen, 20 AS x";
+    ASSERT_TRUE((*engine)->Write(sql::Query{.text = rows}, folder_ + "/typed.parquet"));
+    Put("spine.csv", std::string("k,event_timestamp\n") + one.spine + ",2024-01-03\n");
+    const FeatureConfig config = *Parse(
+        "sources: {w: {path: typed.parquet, time: seen, keys: [k]}}\n"
+        "views: {v: {source: w}}\nservices: {s: [v]}\n");
+    const auto report = Build(config, "s", Options("out.csv"));
+    ASSERT_EQ(report.has_value(), one.matches != nullptr) << one.spine << " as " << one.type;
+    if (!report) {
+      EXPECT_EQ(report.error().code, Code::kInvalid);
+      EXPECT_THAT(report.error().message, HasSubstr("spine.csv): key 'k': '"));
+      continue;
+    }
+    EXPECT_EQ(
+        *os::ReadFile(folder_ + "/out.csv"),
+        std::string("k,event_timestamp,x\n") + one.spine + ",2024-01-03," + one.matches + "\n");
+  }
+}
+
 TEST_F(BuildTest, Refuses_WithTheRightCode) {
   EXPECT_EQ(Build(config_, "t", Options("out.csv")).error().code, Code::kNotFound);
   const auto no_column = Build(config_, "none", Options("out.csv"));
