@@ -153,6 +153,9 @@ Json OrNull(const std::optional<double>& value) { return value ? Json(*value) : 
 Result<Evaluation> Evaluate(const EvaluateOptions& options) {
   if (!options.predictions.empty()) TRY(sql::FormatOf(options.predictions));
   const Rows rows = TRY(ReadRows(options.data, options.task.label));
+  if (rows.keep.empty()) {
+    return Invalid("no row of " + options.data + " has a label in '" + options.task.label + "'");
+  }
   for (const std::string& slice : options.slices) TRY(rows.Need(slice, "--slice names"));
   const Judge judge = TRY(OpenJudge(options.model, options.task));
   const Predictions predictions = TRY(Predict(judge, rows, rows.keep, options.task, true));

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/strings.h"
 #include "evaluation/rows.h"
@@ -21,16 +22,52 @@ Result<std::vector<uint32_t>> GroupRows(const Rows& rows, const std::string& gro
   return out;
 }
 
-Status CheckMetric(const std::string& metric, stats::Task task) {
-  const std::vector<std::string> names = stats::MetricNames(task);
+// A metric by which models of some task are compared.
+Status CheckMetricName(const std::string& metric) {
+  std::vector<std::string> names;
+  for (const stats::Task task :
+       {stats::Task::kRegression, stats::Task::kBinary, stats::Task::kMulticlass}) {
+    for (std::string& name : stats::MetricNames(task)) {
+      if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+    }
+  }
   if (std::ranges::find(names, metric) == names.end()) {
-    return Invalid("metric '" + metric + "' is none of a " + std::string(stats::TaskName(task)) +
-                   " model" + DidYouMean(metric, names) + " (it has " + Join(names, ", ") + ")");
+    return Invalid("unknown metric '" + metric + "'" + DidYouMean(metric, names) + " (there are " +
+                   Join(names, ", ") + ")");
   }
   if (!stats::LowerIsBetter(metric)) {
     return Invalid("metric '" + metric + "' does not say which model is better");
   }
   return {};
+}
+
+Status CheckMetric(const std::string& metric, stats::Task task) {
+  const std::vector<std::string> names = stats::MetricNames(task);
+  if (std::ranges::find(names, metric) != names.end()) return {};
+  return Invalid("metric '" + metric + "' is none of a " + std::string(stats::TaskName(task)) +
+                 " model (it has " + Join(names, ", ") + ")");
+}
+
+// One task, the same classes in whatever order, the same positive class.
+Status CheckComparable(const Predictions& candidate, const Predictions& champion) {
+  if (candidate.task != champion.task) {
+    return Invalid("the models have different tasks: the candidate is " +
+                   std::string(stats::TaskName(candidate.task)) + ", the champion " +
+                   std::string(stats::TaskName(champion.task)));
+  }
+  const std::set<std::string> first(candidate.classes.begin(), candidate.classes.end());
+  const std::set<std::string> second(champion.classes.begin(), champion.classes.end());
+  if (first != second) {
+    return Invalid("the models have different classes: the candidate " +
+                   Join(candidate.classes, ", ") + ", the champion " +
+                   Join(champion.classes, ", "));
+  }
+  if (candidate.task != stats::Task::kBinary) return {};
+  const std::string& positive = candidate.classes[static_cast<size_t>(candidate.positive)];
+  const std::string& other = champion.classes[static_cast<size_t>(champion.positive)];
+  if (positive == other) return {};
+  return Invalid("the positive class is '" + positive + "' for the candidate and '" + other +
+                 "' for the champion: name one with --positive");
 }
 
 std::string Number(const std::optional<double>& value) {
@@ -103,22 +140,11 @@ Result<GateReport> Gate(const GateOptions& options) {
   if (options.resamples < 2 || options.resamples > 10'000'000) {
     return Invalid("--resamples must be 2 to 10000000");
   }
+  if (options.min_rows < 0) return Invalid("--min-rows must be 0 or more");
+  if (options.min_groups < 0) return Invalid("--min-groups must be 0 or more");
   const Rows rows = TRY(ReadRows(options.data, options.task.label));
   const std::vector<uint32_t> groups = TRY(GroupRows(rows, options.group));
-  const auto judge = [&](const ModelSource& source) -> Result<Predictions> {
-    const Judge opened = TRY(OpenJudge(source, options.task));
-    return Predict(opened, rows, rows.keep, options.task, true);
-  };
-  const Predictions candidate = TRY(judge(options.candidate));
-  const Predictions champion = TRY(judge(options.champion));
-  if (candidate.task != champion.task || candidate.classes != champion.classes) {
-    return Invalid("the models have different tasks: the candidate is " +
-                   std::string(stats::TaskName(candidate.task)) + ", the champion " +
-                   std::string(stats::TaskName(champion.task)));
-  }
-  TRY(CheckMetric(options.metric, candidate.task));
   GateReport report{.metric = options.metric,
-                    .lower_is_better = *stats::LowerIsBetter(options.metric),
                     .rows = static_cast<int64_t>(rows.keep.size()),
                     .confidence = options.confidence,
                     .resamples = options.resamples,
@@ -127,6 +153,20 @@ Result<GateReport> Gate(const GateOptions& options) {
     report.groups =
         groups.empty() ? 0 : 1 + static_cast<int64_t>(*std::ranges::max_element(groups));
   }
+  TRY(CheckMetricName(options.metric));
+  report.lower_is_better = *stats::LowerIsBetter(options.metric);
+  if (rows.keep.empty()) {
+    report.reason = RefusalBefore(options, report, {}, {});
+    return report;
+  }
+  const auto judge = [&](const ModelSource& source) -> Result<Predictions> {
+    const Judge opened = TRY(OpenJudge(source, options.task));
+    return Predict(opened, rows, rows.keep, options.task, true);
+  };
+  const Predictions candidate = TRY(judge(options.candidate));
+  const Predictions champion = TRY(judge(options.champion));
+  TRY(CheckComparable(candidate, champion));
+  TRY(CheckMetric(options.metric, candidate.task));
   report.reason = RefusalBefore(options, report, candidate, champion);
   if (candidate.not_finite > 0 || champion.not_finite > 0) return report;
   if (!report.reason.empty()) {
