@@ -85,10 +85,14 @@ bool IsReserved(std::string_view name) {
   return std::ranges::find(kNames, name) != std::end(kNames);
 }
 
-bool HasReservedName(const Node& node) {
-  return std::ranges::any_of(node.members, [](const auto& member) {
-    return IsReserved(member.first) ||
-           (member.second.kind == Node::Kind::kObject && HasReservedName(member.second));
+bool IsOr(const Node& node);
+
+// No operator word, nor a "$or" that is none, anywhere in the objects of a branch.
+bool MayBeBranch(const Node& node) {
+  return std::ranges::none_of(node.members, [](const auto& member) {
+    const auto& [name, value] = member;
+    return IsReserved(name) || (name == "$or" && !IsOr(value)) ||
+           (value.kind == Node::Kind::kObject && !MayBeBranch(value));
   });
 }
 
@@ -96,7 +100,7 @@ bool HasReservedName(const Node& node) {
 bool IsOr(const Node& node) {
   if (node.kind != Node::Kind::kArray || node.items.size() < 2) return false;
   return std::ranges::all_of(node.items, [](const Node& branch) {
-    return branch.kind == Node::Kind::kObject && !HasReservedName(branch);
+    return branch.kind == Node::Kind::kObject && MayBeBranch(branch);
   });
 }
 
@@ -227,6 +231,9 @@ Status AddButTexts(const Node& node, Clause& out) {
   const Node& value = node.only();
   const std::vector<Node> list =
       value.kind == Node::Kind::kArray ? value.items : std::vector<Node>{value};
+  if (list.empty()) {
+    return Invalid("'anything-but': the list of '" + std::string(found->first) + "' is empty");
+  }
   for (const Node& item : list) {
     out.but.push_back(TRY(TextClause(found->second, item, found->first)));
     const bool affix = found->second == Op::kPrefix || found->second == Op::kSuffix;

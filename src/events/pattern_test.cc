@@ -104,7 +104,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({"d":{"$or":[{"a":[1]},{"b":[2]}]}})", R"({"d":{"b":2}})", 'm'},
         Case{R"({"$or":["x","y"]})", R"({"$or":"y"})", 'm'},
         Case{R"({"$or":[{"prefix":"x"},{"prefix":"y"}]})", R"({"$or":"yes"})", 'm'},
-        Case{R"({"$or":[{"a":[1]}]})", R"({"a":1})", 'p'}));
+        Case{R"({"$or":[{"a":[1]}]})", R"({"a":1})", 'p'},
+        Case{R"({"$or":[{"a":[1]},{"$or":[{"b":[2]},{"c":[3]}]}]})", R"({"c":3})", 'm'},
+        Case{R"({"$or":[{"a":[1]},{"b":[2],"$or":["x"]}]})", R"({"a":1})", 'p'},
+        Case{R"({"$or":[{"a":[1]},{"b":{"$or":{"c":[1]}}}]})", R"({"a":1})", 'p'}));
 INSTANTIATE_TEST_SUITE_P(
     Refused, Patterns,
     testing::Values(Case{R"({"a":[1})", "{}", 'p'}, Case{"{}", "{}", 'p'}, Case{"[]", "{}", 'p'},
@@ -119,6 +122,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{R"({"a":[{"exists":"x"}]})", "{}", 'p'},
                     Case{R"({"a":[{"cidr":"10.0.0.0/32"}]})", "{}", 'p'},
                     Case{R"({"a":[{"anything-but":["x",1]}]})", "{}", 'p'},
+                    Case{R"({"a":[{"anything-but":{"suffix":[]}}]})", "{}", 'p'},
                     Case{R"({"a":[{"regex":"x"}]})", "{}", 'p'}, Case{R"({"a":[1]})", "[]", 'e'},
                     Case{R"({"a":[1]})", R"({"b":01})", 'e'},
                     Case{R"({"a":[1]})", R"({"a":1} x)", 'e'}));
