@@ -94,8 +94,11 @@ def main():
     check.unit_tests()
     end_to_end(check)
     python = venv("venv-check")
+    check.command("kill -9 while clients log",
+                  [python, ROOT / "test/crash/tracking_kill.py", check.tatara, "--rounds", 60 if arguments.deep else 5], timeout=3000)
     check.command("kill -9 of a pipeline",
-                  [python, ROOT / "test/crash/pipeline_kill.py", check.tatara, "--rounds", 60 if arguments.deep else 3], timeout=3000)
+                  [python, ROOT / "test/crash/pipeline_kill.py", check.tatara, "--rounds", 60 if arguments.deep else 3,
+                   "--dvc", python.with_name("dvc")], timeout=3000)
     check.command("kill -9 of the demo's training",
                   [python, ROOT / "test/crash/demo_kill.py", check.tatara, 20 if arguments.deep else 3], timeout=3000)
     check.command("fsync proof", [python, ROOT / "test/crash/fsync_proof.py", check.tatara])
