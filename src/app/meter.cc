@@ -34,6 +34,14 @@ void EndpointMeter::Refresh() {
         static_cast<double>(counters.latency_nanos) / 1e9);
     set("tatara_endpoint_truths_total", "Ground truths taken.",
         static_cast<double>(counters.truths));
+    set("tatara_endpoint_captured_rows_total", "Rows captured.",
+        static_cast<double>(counters.captured_rows));
+    set("tatara_endpoint_capture_lost_rows_total", "Captured rows that could not be written.",
+        static_cast<double>(status.capture.lost_rows));
+    metrics_
+        .GetGauge("tatara_endpoint_capture_failing", "1 while captured rows cannot be written.",
+                  labels)
+        .Set(status.capture.failure.empty() ? 0 : 1);
     metrics_.GetGauge("tatara_endpoint_ready", "1 while the endpoint answers.", labels)
         .Set(status.state == "READY" ? 1 : 0);
   }

@@ -31,7 +31,7 @@ void Flusher::Stop() {
   }
   wake_.notify_one();
   thread_.Join();
-  FlushAll(true);
+  (void)FlushAll(true);
 }
 
 void Flusher::Loop() {
@@ -52,21 +52,22 @@ void Flusher::Loop() {
     dirty_ = false;
     const bool durably = unsynced && os::Stopwatch::Now() - synced >= kSyncEvery;
     lock.unlock();
-    FlushAll(durably);
+    const bool written = FlushAll(durably);
     if (durably) {
       synced = os::Stopwatch::Now();
-      unsynced = false;
+      unsynced = !written;
     }
     lock.lock();
   }
 }
 
-void Flusher::FlushAll(bool durably) {
+bool Flusher::FlushAll(bool durably) {
+  bool written = true;
   for (const auto& endpoint : endpoints_()) {
-    Status flushed = endpoint->capture().Flush(durably);
-    if (!flushed) Log::Error("capture", endpoint->name() + ": " + flushed.error().message);
+    if (!endpoint->capture().Flush(durably)) written = false;
     if (endpoint->capture().HasClosed()) ConvertInBackground(endpoint);
   }
+  return written;
 }
 
 void Flusher::ConvertInBackground(std::shared_ptr<Endpoint> endpoint) {

@@ -27,7 +27,7 @@ class Flusher {
 
  private:
   void Loop();
-  void FlushAll(bool durably);
+  bool FlushAll(bool durably);  // false: something could not be written
   void ConvertInBackground(std::shared_ptr<Endpoint> endpoint);
 
   const Endpoints endpoints_;

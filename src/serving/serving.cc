@@ -133,7 +133,9 @@ Json ToJson(const EndpointStatus& status) {
                    {"version", status.version.empty() ? Json(nullptr) : Json(status.version)},
                    {"versions", std::move(versions)},
                    {"sample", status.sample},
-                   {"project", status.project}});
+                   {"project", status.project},
+                   {"capture_failure", status.capture.failure},
+                   {"capture_lost_rows", status.capture.lost_rows}});
 }
 
 class Serving::Impl {
@@ -266,6 +268,7 @@ class Serving::Impl {
       out.push_back(StatusOf(snapshot, row));
       std::lock_guard lock(mutex_);
       const auto endpoint = endpoints_.find(row.name);
+      if (endpoint != endpoints_.end()) out.back().capture = endpoint->second->capture().health();
       const bool answers =
           endpoint != endpoints_.end() && !endpoint->second->live()->versions.empty();
       if (out.back().state == "READY" && !answers) out.back().state = "LOADING";

@@ -59,6 +59,7 @@ struct EndpointStatus {
   std::vector<std::string> versions;  // addressable, the default first
   double sample = 100;
   std::string project;
+  CaptureHealth capture;  // while the server runs
 };
 Json ToJson(const EndpointStatus& status);
 

@@ -67,7 +67,11 @@ Result<int> ListEndpoints(Context& context) {
     return 0;
   }
   std::vector<std::vector<std::string>> rows;
+  std::vector<std::string> notes;
   for (const Json& endpoint : answer.Find("endpoints")->AsArray()) {
+    if (const std::string failure = TextOf(endpoint, "capture_failure"); !failure.empty()) {
+      notes.push_back(TextOf(endpoint, "name") + ": captured rows cannot be written: " + failure);
+    }
     std::vector<std::string> versions;
     for (const Json& version : endpoint.Find("versions")->AsArray()) {
       versions.push_back(version.AsString());
@@ -78,6 +82,7 @@ Result<int> ListEndpoints(Context& context) {
   }
   context.out.Table({"name", "state", "version", "loaded", "follows", "reason"}, rows,
                     "no endpoints yet; `tatara deploy models:/NAME@ALIAS --as ENDPOINT` makes one");
+  for (const std::string& note : notes) context.out.Note(note);
   return 0;
 }
 

@@ -180,13 +180,34 @@ std::vector<Finding> Examine(const Globals& globals) {
   return findings;
 }
 
+// What the running server says about its endpoints' captured rows.
+Status ExamineCapture(const Globals& globals, std::vector<Finding>& findings) {
+  auto session = TRY(Session::Open(globals, Access::kRead));
+  const Json answer = TRY(session->Get("/api/v1/endpoints"));
+  for (const Json& endpoint : answer.Find("endpoints")->AsArray()) {
+    const std::string failure = TRY(endpoint.GetString("capture_failure"));
+    const int64_t lost = TRY(endpoint.GetInt("capture_lost_rows"));
+    if (failure.empty() && lost == 0) continue;
+    std::string text = failure.empty() ? "is written again" : failure + "; predictions go on";
+    if (lost > 0) text += "; " + std::to_string(lost) + " rows were lost";
+    findings.push_back({"capture of " + TRY(endpoint.GetString("name")), failure.empty(), text});
+  }
+  return {};
+}
+
 Result<int> Doctor(Context& context) {
   if (!context.arguments.positional.empty() && context.arguments.positional[0] != "process") {
     return Unsupported("engine '" + context.arguments.positional[0] + "' is not in this version");
   }
   bool fine = true;
   Json::Array list;
-  for (const Finding& finding : Examine(context.globals)) {
+  std::vector<Finding> findings = Examine(context.globals);
+  if (os::Exists(HomeOf(context.globals) + "/tatara.db")) {
+    if (Status asked = ExamineCapture(context.globals, findings); !asked) {
+      findings.push_back({"endpoints", false, asked.error().message});
+    }
+  }
+  for (const Finding& finding : findings) {
     fine = fine && finding.fine;
     list.push_back(
         Json::Of({{"what", finding.what}, {"ok", finding.fine}, {"text", finding.text}}));

@@ -136,7 +136,15 @@ void Capture::RollOver(int64_t time) {
   const bool later = day_ != INT64_MIN && day > day_;
   day_ = std::max(day_, day);
   if (journal_rows_ == 0 || (!later && journal_rows_ < kJournalRowsMax)) return;
-  pending_.push_back({journal_, writer_.TakeBlock()});
+  pending_.push_back(TakeBlock());
+  StartJournal();
+}
+
+Capture::Pending Capture::TakeBlock() {
+  return {journal_, std::exchange(block_rows_, 0), writer_.TakeBlock()};
+}
+
+void Capture::StartJournal() {
   writer_.StartFile();
   ++journal_;
   journal_rows_ = count_ = 0;
@@ -182,6 +190,7 @@ void Capture::AddRow(const Call& call, const inference::RunOutput& output, int64
   writer_.Row(layout, view);
   ++count_;
   ++journal_rows_;
+  ++block_rows_;
   ++counters.captured_rows;
 }
 
@@ -216,7 +225,7 @@ std::vector<Capture::Pending> Capture::TakePending() {
   std::lock_guard lock(mutex_);
   std::vector<Pending> pending = std::move(pending_);
   pending_.clear();
-  pending.push_back({journal_, writer_.TakeBlock()});
+  pending.push_back(TakeBlock());
   dirty_ = false;
   return pending;
 }
@@ -225,19 +234,50 @@ Status Capture::Flush(bool durably) {
   std::lock_guard files(file_mutex_);
   std::vector<Pending> pending = TakePending();
   Status written = WriteAll(pending, durably);
-  if (written) return {};
-  // Tried again with the next flush, until it is too much.
-  size_t bytes = 0;
-  for (const Pending& piece : pending) bytes += piece.bytes.size();
-  if (bytes > kPendingBytesMax) {
-    Log::Error("capture", endpoint_ + ": " + std::to_string(bytes) +
-                              " bytes of captured rows are dropped: " + written.error().message);
+  if (!written) {
+    KeepOrDrop(std::move(pending), written.error());
     return written;
   }
   std::lock_guard lock(mutex_);
-  pending_.insert(pending_.begin(), std::make_move_iterator(pending.begin()),
-                  std::make_move_iterator(pending.end()));
-  return written;
+  if (!std::exchange(health_.failure, {}).empty()) {
+    Log::Info("capture", endpoint_ + ": captured rows are written again; " +
+                             std::to_string(health_.lost_rows) + " were lost since the start");
+  }
+  return {};
+}
+
+// What could not be written is tried again with the next flush, until it is too much.
+void Capture::KeepOrDrop(std::vector<Pending> pending, const Error& error) {
+  size_t bytes = 0;
+  for (const Pending& piece : pending) bytes += piece.bytes.size();
+  std::lock_guard lock(mutex_);
+  if (std::exchange(health_.failure, error.message).empty()) {
+    Log::Error("capture", endpoint_ + ": captured rows wait in memory: " + error.message);
+  }
+  if (bytes <= kPendingBytesMax) {
+    pending_.insert(pending_.begin(), std::make_move_iterator(pending.begin()),
+                    std::make_move_iterator(pending.end()));
+    return;
+  }
+  // All that is not written goes, and a new file begins: later rows would refer to layouts that are
+  // among what is dropped.
+  std::move(pending_.begin(), pending_.end(), std::back_inserter(pending));
+  pending_.clear();
+  pending.push_back(TakeBlock());
+  StartJournal();
+  int64_t rows = 0;
+  for (const Pending& piece : pending) rows += piece.rows;
+  if (std::exchange(health_.lost_rows, health_.lost_rows + rows) == 0) {
+    Log::Error("capture", endpoint_ + ": " + std::to_string(rows) +
+                              " captured rows are lost, and more may follow (see `tatara "
+                              "endpoints`): " +
+                              error.message);
+  }
+}
+
+CaptureHealth Capture::health() const {
+  std::lock_guard lock(mutex_);
+  return health_;
 }
 
 // Removes from `pending` what was written.

@@ -7,7 +7,9 @@
 //  3. A torn tail of a journal (power loss) is left out; all before it is kept.
 //  4. A journal is closed when the first row of a later UTC day comes, and becomes Parquet (zstd)
 //     in the background; it goes only once the Parquet file is on the disk.
-//  5. Memory is bounded: the newest rows are kept (RowStore), older windows are read from files.
+//  5. What cannot be written (a full disk) is tried again each second; beyond 64 MiB it is dropped,
+//     counted, and told by `health`. Predictions go on.
+//  6. Memory is bounded: the newest rows are kept (RowStore), older windows are read from files.
 // Threads: any. Owned by Serving and by its Endpoint.
 #pragma once
 
@@ -43,6 +45,12 @@ struct TruthCounts {
   int64_t repeated = 0;  // it had a truth
 };
 
+// Whether what is captured reaches the disk.
+struct CaptureHealth {
+  std::string failure;    // why the last write failed; empty: it did not
+  int64_t lost_rows = 0;  // dropped because too much waited to be written
+};
+
 class Capture {
  public:
   // `folder` is HOME/capture/ENDPOINT; made when first needed. `on_dirty` is called when there is
@@ -62,12 +70,14 @@ class Capture {
   // Turns closed journals into Parquet. On a thread that may take long, one at a time.
   Status ConvertClosed();
   bool HasClosed() const;
+  CaptureHealth health() const;
   // As Serving::Window.
   Result<sql::Table> Window(Time from, Time to);
 
  private:
   struct Pending {
     int64_t journal = 0;
+    int64_t rows = 0;
     std::string bytes;
   };
   bool InSample(std::string_view id) const;
@@ -75,7 +85,10 @@ class Capture {
               EndpointCounters& counters);
   void RollOver(int64_t time);
   void MarkDirty();
+  Pending TakeBlock();
   std::vector<Pending> TakePending();
+  void StartJournal();
+  void KeepOrDrop(std::vector<Pending> pending, const Error& error);
   Status WriteAll(std::vector<Pending>& pending, bool durably);
   Status WriteOne(const Pending& piece);
   Status OpenFile(int64_t journal);
@@ -93,10 +106,12 @@ class Capture {
   JournalWriter writer_;                 // encodes into memory
   std::vector<Prediction> predictions_;  // of the row that is being added; keeps its memory
   int64_t journal_ = 1;                  // the number of the open one
-  int64_t journal_rows_ = 0;             // recorded in it
-  int64_t count_ = 0;                    // of records in it: the lower part of their sequence
-  int64_t day_ = INT64_MIN;              // UTC day of the open journal's newest row
-  bool dirty_ = false;                   // on_dirty was called since the last TakePending
+  int64_t block_rows_ = 0;               // recorded in the writer's block
+  CaptureHealth health_;
+  int64_t journal_rows_ = 0;        // recorded in it
+  int64_t count_ = 0;               // of records in it: the lower part of their sequence
+  int64_t day_ = INT64_MIN;         // UTC day of the open journal's newest row
+  bool dirty_ = false;              // on_dirty was called since the last TakePending
   std::vector<Pending> pending_;    // blocks of journals closed since, or that could not be written
   std::vector<int64_t> closed_;     // journals that wait to become Parquet
   Time files_until_ = Time::min();  // the greatest event time of rows that only files have

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <set>
@@ -283,6 +284,26 @@ TEST(RowStore, LayoutsOfSeveralVersions_AreJoinedByName) {
   const sql::Table table = rows.Window(0, 10);
   EXPECT_THAT(table.Find("a")->valid, ElementsAre(1, 0));
   EXPECT_THAT(table.Find("b")->doubles, ElementsAre(2, 3));
+}
+
+TEST_F(CaptureTest, AFullDisk_KeepsRowsInMemory_ThenDropsAndCountsThem) {
+  ASSERT_TRUE(os::MakeFolders(home_ + "/capture/delay"));
+  ASSERT_EQ(::symlink("/dev/full", (home_ + "/capture/delay/00000001.journal").c_str()), 0);
+  Add("a", kMorning, 1, 2);
+  EXPECT_FALSE(capture_->Flush(true));
+  EXPECT_THAT(capture_->health().failure, testing::HasSubstr("No space"));
+  EXPECT_EQ(capture_->health().lost_rows, 0);
+  const std::string megabyte(1 << 20, 'x');
+  for (int i = 0; i < 70; ++i) Add(megabyte + std::to_string(i), kMorning, 1, 2);
+  EXPECT_FALSE(capture_->Flush(true));
+  EXPECT_EQ(capture_->health().lost_rows, 71);
+  // The next file can be written, and stands on its own.
+  Add("b", kMorning, 3, 4);
+  EXPECT_TRUE(capture_->Flush(true));
+  EXPECT_EQ(capture_->health().failure, "");
+  EXPECT_EQ(capture_->health().lost_rows, 71);
+  ASSERT_TRUE(os::RemoveFile(home_ + "/capture/delay/00000001.journal"));
+  EXPECT_THAT(Sql("SELECT inference_id FROM capture_delay").columns[0].texts, ElementsAre("b"));
 }
 
 TEST(Journal, ReadsWhatWasWritten) {
