@@ -161,8 +161,9 @@ Status Walk(const std::string& root,
   return WalkBelow(root, "", fn);
 }
 
-Result<std::string> ReadFile(const std::string& path, int64_t size_max) {
-  File file = TRY(File::OpenRead(path));
+namespace {
+
+Result<std::string> ReadAll(File& file, const std::string& path, int64_t size_max) {
   const int64_t size = TRY(file.Size());
   if (size > size_max) {
     return Exhausted(path + " has " + std::to_string(size) + " bytes; at most " +
@@ -180,6 +181,18 @@ Result<std::string> ReadFile(const std::string& path, int64_t size_max) {
   }
   out.resize(filled);
   return out;
+}
+
+}  // namespace
+
+Result<std::string> ReadFile(const std::string& path, int64_t size_max) {
+  File file = TRY(File::OpenRead(path));
+  return ReadAll(file, path, size_max);
+}
+
+Result<std::string> ReadStandardInput(int64_t size_max) {
+  File file = TRY(File::StandardInput());
+  return ReadAll(file, "standard input", size_max);
 }
 
 Status WriteFileDurably(const std::string& path, std::string_view bytes, uint32_t mode) {
@@ -313,6 +326,11 @@ Result<File> File::OpenRead(const std::string& path) {
     return Failed("read", path);
   }
   return file;
+}
+Result<File> File::StandardInput() {
+  const int fd = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return Failed("read", "standard input");
+  return File(fd, "standard input");
 }
 Result<File> File::OpenAppend(const std::string& path) {
   return File(TRY(Open(path, O_WRONLY | O_CREAT | O_APPEND, 0644, "open")), path);

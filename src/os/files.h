@@ -44,6 +44,8 @@ Status Walk(const std::string& root,
             const std::function<Status(const std::string&, const FileInfo&)>& fn);
 
 Result<std::string> ReadFile(const std::string& path, int64_t size_max = 1LL << 31);
+// To its end, be it a file, a pipe or a socket (which /dev/stdin does not open).
+Result<std::string> ReadStandardInput(int64_t size_max = 1LL << 31);
 // Temporary name in the same folder, fsync, rename, fsync of the folder: after success the file is
 // whole and durable; after an error the old one stands as it was.
 Status WriteFileDurably(const std::string& path, std::string_view bytes, uint32_t mode = 0644);
@@ -68,6 +70,7 @@ class File {
   File(File&& other) noexcept;
   File& operator=(File&& other) noexcept;
   static Result<File> OpenRead(const std::string& path);
+  static Result<File> StandardInput();  // a descriptor of its own
   static Result<File> OpenAppend(const std::string& path);                    // made if absent
   static Result<File> Create(const std::string& path, uint32_t mode = 0644);  // truncates
   static Result<File> CreateNew(const std::string& path,

@@ -208,10 +208,13 @@ Result<AlarmSpec> ParseAlarm(const std::string& name, const Yaml& node, MetricKe
        });
   const int n = spec.evaluation_periods;
   const int64_t range = fields.IntOr("range", n + std::max(n / 3, 2));
-  if (range < n || range > 1'000'000) {
-    fields.Fail(YamlError(node, "alarm '" + name + "': 'range' is " + std::to_string(range) +
-                                    ", must be at least the " + std::to_string(n) +
-                                    " periods of 'datapoints'"));
+  constexpr int64_t kRangeMax = 1'000'000;
+  if (range < n || range > kRangeMax) {
+    const Yaml* given = fields.Node("range");
+    fields.Fail(YamlError(given != nullptr ? *given : node,
+                          "alarm '" + name + "': 'range' is " + std::to_string(range) +
+                              "; want from " + std::to_string(n) + ", the N of 'datapoints', to " +
+                              std::to_string(kRangeMax)));
   }
   spec.range = static_cast<int>(range);
   TRY(fields.Finish());

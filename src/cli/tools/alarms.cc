@@ -153,7 +153,10 @@ Result<Point> PointOf(const std::vector<std::string>& cells, size_t columns) {
 }
 
 Result<std::vector<Point>> ReadCsv(const std::string& path) {
-  const std::vector<std::string> lines = Split(TRY(os::ReadFile(path)), '\n');
+  const std::string text = TRY(os::ReadFile(path));
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  const size_t begin = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  const std::vector<std::string> lines = Split(text.substr(begin), '\n');
   const std::vector<std::string> header = CellsOf(lines[0]);
   const bool with_arrives = header == std::vector<std::string>{"time", "value", "arrives"};
   if (!with_arrives && header != std::vector<std::string>{"time", "value"}) {

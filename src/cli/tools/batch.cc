@@ -15,7 +15,7 @@ Result<Json> AnswerLine(std::string_view text, const BatchLine& answer) {
 }  // namespace
 
 Result<int> RunBatch(Context& context, const std::string& path, const BatchLine& answer) {
-  auto input = os::ReadFile(path == "-" ? "/dev/stdin" : path);
+  auto input = path == "-" ? os::ReadStandardInput() : os::ReadFile(path);
   if (!input) return Invalid("cannot read the batch: " + input.error().message);
   constexpr size_t kPieceMax = 1 << 20;
   std::string out;
