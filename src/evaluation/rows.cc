@@ -11,6 +11,7 @@ namespace tatara::evaluation {
 namespace {
 
 constexpr size_t kBatchRows = 4096;
+constexpr double kRounding = 1e-6;  // of a probability in single precision
 
 // How a label is written as a class: whole numbers without decimals, booleans as 0 and 1.
 std::string ClassText(const sql::Column& column, size_t row) {
@@ -215,6 +216,10 @@ Status FillClasses(const Judge& judge, const RawOutput& raw, const TaskOptions& 
     if (!finite) ++out.not_finite;
     if (one_number) {
       const double positive = *p;
+      if (finite && (positive < -kRounding || positive > 1 + kRounding)) {
+        return Invalid("--task binary wants a probability from 0 to 1; " + judge.source.name +
+                       " gives " + FormatDouble(positive));
+      }
       out.probabilities.push_back(out.positive == 1 ? 1 - positive : positive);
       out.probabilities.push_back(out.positive == 1 ? positive : 1 - positive);
       out.predicted_class.push_back(positive >= options.threshold ? out.positive
@@ -353,6 +358,12 @@ Result<Predictions> Predict(const Judge& judge, const Rows& rows, const std::vec
   Predictions out;
   const bool classifies = roles.probabilities && raw.width > 1;
   if (!classifies && !options.binary) {
+    for (const auto& [option, given] : {std::pair("--classes", !options.classes.empty()),
+                                        std::pair("--positive", !options.positive.empty())}) {
+      if (!given) continue;
+      return Invalid(std::string(option) + " is for classes, and " + judge.source.name +
+                     " predicts a number (one number as a probability: --task binary)");
+    }
     const bool numeric = label.type == sql::Type::kInt || label.type == sql::Type::kDouble ||
                          label.type == sql::Type::kDecimal || label.type == sql::Type::kBool;
     if (!numeric) {
