@@ -11,6 +11,17 @@ Error YamlError(const Yaml& node, std::string message) {
   return {Code::kInvalid, "line " + std::to_string(node.line) + ": " + std::move(message)};
 }
 
+Error InFile(std::string_view file, Error error) {
+  constexpr std::string_view kLine = "line ";
+  const size_t digits_end =
+      std::min(error.message.find_first_not_of("0123456789", kLine.size()), error.message.size());
+  const bool has_line = error.message.starts_with(kLine) && digits_end > kLine.size() &&
+                        error.message.compare(digits_end, 1, ":") == 0;
+  if (!has_line) return Prefixed(file, std::move(error));
+  error.message = std::string(file) + ":" + error.message.substr(kLine.size());
+  return error;
+}
+
 YamlFields::YamlFields(const Yaml& node, std::string where)
     : node_(node), where_(std::move(where)) {
   if (!node.IsMap() && !node.IsNull()) Fail(YamlError(node, where_ + " must be a map"));

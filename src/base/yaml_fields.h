@@ -21,6 +21,8 @@ namespace tatara {
 
 // "line 12: message" (line 0: just the message).
 Error YamlError(const Yaml& node, std::string message);
+// Names the file of an error: "line 12: message" becomes "FILE:12: message", else "FILE: message".
+Error InFile(std::string_view file, Error error);
 
 class YamlFields {
  public:

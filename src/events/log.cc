@@ -59,6 +59,18 @@ Result<std::vector<Event>> List(db::Reader& reader, const EventFilter& filter) {
     sql += " AND subject = ?";
     params.emplace_back(filter.subject);
   }
+  if (!filter.type.empty()) {
+    sql += " AND type = ?";
+    params.emplace_back(filter.type);
+  }
+  if (filter.from) {
+    sql += " AND time >= ?";
+    params.emplace_back(*filter.from);
+  }
+  if (filter.to) {
+    sql += " AND time <= ?";
+    params.emplace_back(*filter.to);
+  }
   sql += filter.newest_first ? " ORDER BY position DESC" : " ORDER BY position";
   if (filter.limit > 0) {
     sql += " LIMIT ?";

@@ -47,7 +47,9 @@ struct EventFilter {
   int64_t after = 0;   // position; events after it
   std::string source;  // empty: all
   std::string subject;
-  int64_t limit = 0;  // 0: all
+  std::string type;
+  std::optional<Time> from, to;  // inclusive
+  int64_t limit = 0;             // 0: all
   bool newest_first = false;
 };
 Result<std::vector<Event>> List(db::Reader& reader, const EventFilter& filter);

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "net/net.h"
 #include "os/random.h"
 #include "os/threads.h"
@@ -28,7 +29,14 @@ WebhookAnswer PostOverHttp(const WebhookCall& call) {
   net::HttpClient client;
   const auto answer = client.Call(request);
   if (!answer) return {0, answer.error().message};
-  return {answer->status, "HTTP " + std::to_string(answer->status)};
+  WebhookAnswer out{answer->status, "HTTP " + std::to_string(answer->status)};
+  for (const auto& [name, value] : answer->headers) {
+    int64_t seconds = 0;
+    if (Lower(name) == "retry-after" && ParseInt(Trim(value), seconds) && seconds > 0) {
+      out.retry_after = std::chrono::seconds(seconds);
+    }
+  }
+  return out;
 }
 
 // The key of "whsec_<base64>", else the secret's own bytes.
@@ -71,6 +79,21 @@ Status AppendOutcome(db::Tx& tx, const Send& send, const Event& told, const std:
 }
 
 }  // namespace
+
+WebhookNext NextOf(const WebhookAnswer& answer, int attempts, const NoticeOptions& options,
+                   double jitter) {
+  using Kind = WebhookNext::Kind;
+  if (answer.status >= 200 && answer.status < 300) return {Kind::kSent};
+  if (answer.status == kGone || attempts >= options.attempts_max) return {Kind::kDead};
+  constexpr int kDoublingsMax = 20;
+  const auto doubled =
+      options.backoff_first * (int64_t{1} << std::min(attempts - 1, kDoublingsMax));
+  const auto span = std::min<std::chrono::milliseconds>(doubled, options.backoff_max);
+  const auto spread = std::chrono::milliseconds(
+      static_cast<int64_t>(static_cast<double>(span.count()) * (0.75 + 0.5 * jitter)));
+  const std::chrono::milliseconds asked = std::min(answer.retry_after, options.retry_after_max);
+  return {Kind::kRetry, std::max(spread, asked)};
+}
 
 WebhookCall MakeWebhook(const NoticeSpec& notice, const std::string& send_id, const Event& event,
                         Time timestamp) {
@@ -190,17 +213,19 @@ class Notices::Impl {
     for (Answered& answered : answers) {
       in_flight_.erase(answered.send.id);
       ++answered.send.attempts;
-      const int status = answered.answer.status;
-      const bool sent = status >= 200 && status < 300;
-      const bool last =
-          !sent && (status == kGone || answered.send.attempts >= options_.attempts_max);
-      if (!sent && !last) {
-        not_before_[answered.send.id] = os::Stopwatch::Now() + Backoff(answered.send.attempts);
+      using Kind = WebhookNext::Kind;
+      const double jitter = static_cast<double>(os::RandomU64() % 1000) / 1000;
+      const WebhookNext next = NextOf(answered.answer, answered.send.attempts, options_, jitter);
+      if (next.kind == Kind::kRetry) {
+        not_before_[answered.send.id] = os::Stopwatch::Now() + next.wait;
       } else {
         not_before_.erase(answered.send.id);
       }
       TRY(database_.Write([&](db::Tx& tx) {
-        return RecordOne(tx, answered, sent ? "SENT" : last ? "DEAD" : "PENDING");
+        return RecordOne(tx, answered,
+                         next.kind == Kind::kSent   ? "SENT"
+                         : next.kind == Kind::kDead ? "DEAD"
+                                                    : "PENDING");
       }));
     }
     return {};
@@ -218,13 +243,6 @@ class Notices::Impl {
     if (!event) return Internal("notice " + send.id + " tells an unknown event");
     return AppendOutcome(tx, send, *event, state == "SENT" ? "notice_sent" : "notice_dead",
                          clock_.Now(), answered.answer.reason);
-  }
-
-  std::chrono::milliseconds Backoff(int attempts) const {
-    const auto doubled = options_.backoff_first * (int64_t{1} << std::min(attempts - 1, 20));
-    const auto span = std::min<std::chrono::milliseconds>(doubled, options_.backoff_max);
-    const auto percent = static_cast<int64_t>(75 + os::RandomU64() % 51);
-    return span * percent / 100;
   }
 
   db::Database& database_;

@@ -4,8 +4,9 @@
 // webhook is a CloudEvents 1.0 document in structured mode, signed as Standard Webhooks 1.0 says
 // (webhook-id, webhook-timestamp, webhook-signature: v1,base64(HMAC-SHA256(id.timestamp.body))).
 // 2xx ends it; 410 disables the notice; anything else is tried again with exponential back-off and
-// jitter on the stopwatch, at most `attempts_max` times, then it is DEAD (the dead letter: the row
-// stays, with its body). A notice without a webhook is an event and a line in the log.
+// jitter on the stopwatch, not before what a Retry-After asks for, at most `attempts_max` times,
+// then it is DEAD (the dead letter: the row stays, with its body). A notice without a webhook is an
+// event and a line in the log.
 //
 // Events: source tatara.notice, subject the notice, type notice_sent, notice_logged or notice_dead,
 // detail {notice, event, type, attempts, reason}; cause = the event that is told.
@@ -34,6 +35,7 @@ namespace tatara::events {
 struct WebhookAnswer {
   int status = 0;
   std::string reason;
+  std::chrono::seconds retry_after{0};  // of a Retry-After in seconds
 };
 struct WebhookCall {
   std::string url;
@@ -46,6 +48,7 @@ struct NoticeOptions {
   int attempts_max = 8;
   std::chrono::milliseconds backoff_first{1'000};  // doubles, up to backoff_max, +-25 % jitter
   std::chrono::milliseconds backoff_max{300'000};
+  std::chrono::seconds retry_after_max{3'600};
   // Posts one webhook; null: HTTP. For tests.
   std::function<WebhookAnswer(const WebhookCall&)> post;
 };
@@ -77,7 +80,18 @@ class Notices : public Target, public control::Planner {
   std::unique_ptr<Impl> impl_;
 };
 
-// The body and headers of one webhook: pure. `timestamp` is the time of the attempt.
+// What follows an answer to attempt number `attempts` (from 1): pure. `jitter` in [0, 1).
+struct WebhookNext {
+  enum class Kind { kSent, kRetry, kDead };
+  Kind kind = Kind::kSent;
+  std::chrono::milliseconds wait{0};  // of kRetry
+};
+WebhookNext NextOf(const WebhookAnswer& answer, int attempts, const NoticeOptions& options,
+                   double jitter);
+
+// The body and headers of one webhook: pure. Over retries the id and the body stay, so that a
+// receiver can tell a repeat; time and signature are the attempt's, since receivers refuse old
+// ones. `timestamp` is the time of the attempt.
 WebhookCall MakeWebhook(const NoticeSpec& notice, const std::string& send_id, const Event& event,
                         Time timestamp);
 

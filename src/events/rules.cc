@@ -407,16 +407,19 @@ class Rules::Impl {
     const std::string endpoint = EndpointOf(event.detail);
     const auto from = WindowStart(event.detail);
     if (endpoint.empty() || !from) return "";
-    std::string out;
-    for (const Event& fault :
-         TRY(events::List(reader, {.subject = endpoint, .newest_first = true}))) {
-      if (fault.type != blocked_by.event || fault.time > event.time) continue;
+    // A fault is found after what it is about, so older ones need not be read.
+    const EventFilter filter{.subject = endpoint,
+                             .type = blocked_by.event,
+                             .from = *from,
+                             .to = event.time,
+                             .newest_first = true};
+    for (const Event& fault : TRY(events::List(reader, filter))) {
       if (FaultTime(fault) < *from) continue;
       const std::string what = TextAt(fault.detail, "rule");
       return fault.type + (what.empty() ? "" : " '" + what + "'") + " of endpoint " + endpoint +
              " at " + FormatTime(fault.time);
     }
-    return out;
+    return "";
   }
 
   Status ObserveRunning() {

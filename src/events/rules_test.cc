@@ -298,7 +298,8 @@ class NoticesTest : public testing::Test {
       woken_.store(true);
       woken_.notify_all();
     };
-    options.post = [this](const WebhookCall&) {
+    options.post = [this](const WebhookCall& call) {
+      calls_.push_back(call);
       const WebhookAnswer answer = answers_.front();
       answers_.pop_front();
       return answer;
@@ -323,7 +324,18 @@ class NoticesTest : public testing::Test {
 
   std::unique_ptr<db::Database> db_ = db::Database::OpenForTest();
   os::ManualClock clock_{Time{}};
+  std::vector<std::string> OutcomeTypes() {
+    std::vector<std::string> types;
+    const auto events = db_->Read(
+        [](db::Reader& reader) { return events::List(reader, {.source = "tatara.notice"}); });
+    for (const Event& event : *events) {
+      types.push_back(event.type + " " + std::to_string(event.detail.Find("attempts")->AsInt()));
+    }
+    return types;
+  }
+
   std::deque<WebhookAnswer> answers_;
+  std::vector<WebhookCall> calls_;
   std::atomic<bool> woken_{false};
   std::string handle_;
   std::unique_ptr<Notices> notices_;
@@ -340,6 +352,62 @@ TEST_F(NoticesTest, Receiver2xx_EndsIt) {
   answers_ = {{204, ""}};
   Round();
   EXPECT_EQ(PhaseNow(), Phase::kSucceeded);
+}
+
+TEST_F(NoticesTest, Retries_KeepIdAndBody_AndTheLastOneIsADeadLetter) {
+  answers_ = {{0, "refused"}, {500, "HTTP 500"}, {429, "HTTP 429"}};
+  woken_ = false;
+  notices_->Tick({});
+  for (int i = 0; i < 3; ++i) {
+    woken_.wait(false);
+    woken_ = false;
+    notices_->Tick({});
+  }
+  EXPECT_EQ(PhaseNow(), Phase::kFailed);
+  EXPECT_EQ(OutcomeTypes(), std::vector<std::string>{"notice_dead 3"});
+  ASSERT_EQ(calls_.size(), 3u);
+  for (const WebhookCall& call : calls_) {
+    EXPECT_EQ(call.body, calls_[0].body);
+    EXPECT_EQ(call.headers[1], calls_[0].headers[1]);  // webhook-id
+    EXPECT_EQ(call.headers[3].second,
+              "v1," + ToBase64(HmacSha256("s", call.headers[1].second + "." +
+                                                   call.headers[2].second + "." + call.body)));
+  }
+}
+
+TEST(Notices, NextOf_Table) {
+  using Kind = WebhookNext::Kind;
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  const NoticeOptions options;
+  struct Case {
+    WebhookAnswer answer;
+    int attempts;
+    double jitter;
+    Kind kind;
+    milliseconds wait;
+  };
+  const Case cases[] = {
+      {{200, ""}, 1, 0.5, Kind::kSent, milliseconds(0)},
+      {{204, ""}, 8, 0.5, Kind::kSent, milliseconds(0)},
+      {{410, ""}, 1, 0.5, Kind::kDead, milliseconds(0)},
+      {{301, ""}, 1, 0.5, Kind::kRetry, milliseconds(1000)},
+      {{500, ""}, 1, 0.0, Kind::kRetry, milliseconds(750)},
+      {{500, ""}, 2, 0.5, Kind::kRetry, milliseconds(2000)},
+      {{0, "refused"}, 7, 0.5, Kind::kRetry, milliseconds(64'000)},
+      {{500, ""}, 8, 0.5, Kind::kDead, milliseconds(0)},
+      {{429, "", seconds(30)}, 1, 0.5, Kind::kRetry, milliseconds(30'000)},
+      {{503, "", seconds(1)}, 5, 0.5, Kind::kRetry, milliseconds(16'000)},
+      {{429, "", seconds(86'400)}, 1, 0.5, Kind::kRetry, milliseconds(3'600'000)},
+  };
+  for (const Case& c : cases) {
+    const WebhookNext next = NextOf(c.answer, c.attempts, options, c.jitter);
+    EXPECT_EQ(next.kind, c.kind) << c.answer.status << " after " << c.attempts;
+    EXPECT_EQ(next.wait, c.wait) << c.answer.status << " after " << c.attempts;
+  }
+  NoticeOptions many;
+  many.attempts_max = 100;
+  EXPECT_EQ(NextOf({500, ""}, 60, many, 0.5).wait, many.backoff_max);
 }
 
 struct JudgeCase {

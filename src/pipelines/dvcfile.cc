@@ -81,10 +81,14 @@ Status CheckStage(const Yaml& stage, const std::string& where) {
   TRY(CheckKeys(stage, kStageKeys, where));
   const Yaml* cmd = stage.Find("cmd");
   if (cmd == nullptr) return std::unexpected(YamlError(stage, where + ": 'cmd' is missing"));
-  if (!IsText(*cmd) && !cmd->IsList()) return Wants(*cmd, where + ".cmd", "text or a list of text");
-  for (const auto& [key, value] : stage.entries) {
+  for (const auto& [key, node] : stage.entries) {
     const std::string& name = key.scalar;
     const std::string at = where + "." + name;
+    Yaml value = node;
+    if (value.IsNull()) value.line = key.line;  // the parser says where the next thing stands
+    if (name == "cmd" && !IsText(value) && !value.IsList()) {
+      return Wants(value, at, "text or a list of text");
+    }
     if (name == "wdir" && !IsText(value)) return Wants(value, at, "text");
     if (name == "desc" && !IsText(value)) return Wants(value, at, "text");
     if (name == "deps") TRY(CheckTexts(value, at, false));
@@ -101,16 +105,6 @@ Status CheckStage(const Yaml& stage, const std::string& where) {
 
 std::string ShownFile(const DvcFileContext& context) {
   return RelativePath(context.file, context.root);
-}
-
-std::unexpected<Error> InFile(const DvcFileContext& context, Error error) {
-  if (error.message.starts_with("line ")) {  // "file:12: ..."
-    const size_t colon = error.message.find(':');
-    error.message =
-        ShownFile(context) + ":" + error.message.substr(5, colon - 5) + error.message.substr(colon);
-    return std::unexpected(std::move(error));
-  }
-  return std::unexpected(Prefixed(ShownFile(context), std::move(error)));
 }
 
 bool IsInside(const std::string& path, const std::string& folder) {
@@ -153,6 +147,9 @@ class StageMaker {
     }
     if (IsInside(context_.root, out.absolute)) {
       return Invalid("the output '" + path + "' holds the whole project");
+    }
+    if (std::ranges::find(stage.outs, out.absolute, &Output::absolute) != stage.outs.end()) {
+      return Invalid("the output '" + path + "' stands twice in this stage");
     }
     stage.outs.push_back(std::move(out));
     return {};
@@ -312,6 +309,9 @@ class DvcYamlParser {
     const std::string where = "stages." + name.scalar;
     if (definition.IsMap() && (definition.Find("foreach") || definition.Find("do"))) {
       return Foreach(name, definition, where);
+    }
+    if (name.scalar.find('@') != std::string::npos) {  // DVC would look for a group before the '@'
+      return std::unexpected(YamlError(name, where + ": the name of a stage must not hold '@'"));
     }
     TRY(CheckStage(definition, where));
     if (definition.Find("matrix")) return Matrix(name, definition, where);
@@ -556,13 +556,13 @@ std::string StageId(const std::string& root, const std::string& file, const std:
 
 Result<DvcYaml> ParseDvcYaml(const std::string& text, const DvcFileContext& context) {
   auto parsed = DvcYamlParser(context).Parse(text);
-  if (!parsed) return InFile(context, parsed.error());
+  if (!parsed) return std::unexpected(InFile(ShownFile(context), parsed.error()));
   return parsed;
 }
 
 Result<Stage> ParseDvcFile(const std::string& text, const DvcFileContext& context) {
   auto parsed = ParseDvcStage(text, context);
-  if (!parsed) return InFile(context, parsed.error());
+  if (!parsed) return std::unexpected(InFile(ShownFile(context), parsed.error()));
   return parsed;
 }
 

@@ -17,6 +17,17 @@ using Outputs = std::map<std::string, Owner>;  // by absolute path
 
 std::string Where(const Stage& stage) { return "stage '" + stage.id + "'"; }
 
+// "dvc.yaml:12: ", or nothing for a stage without a place.
+std::string At(const Stage& stage) {
+  if (stage.line <= 0) return "";
+  std::string file = stage.id;
+  if (!stage.name.empty()) {
+    const size_t end = file.rfind(":" + stage.name);
+    file = end == std::string::npos ? "dvc.yaml" : file.substr(0, end);
+  }
+  return file + ":" + std::to_string(stage.line) + ": ";
+}
+
 // The output at `path` or at a folder above it, or null.
 const Owner* OutputAround(const Outputs& outputs, std::string path) {
   for (;;) {
@@ -32,7 +43,7 @@ Result<Outputs> CollectOutputs(const std::vector<Stage>& stages) {
     for (const Output& out : stages[i].outs) {
       const auto [at, is_new] = outputs.try_emplace(out.absolute, Owner{i, &out});
       if (!is_new && at->second.stage != i) {
-        return Invalid("the output '" + out.path + "' belongs to two stages: '" +
+        return Invalid(At(stages[i]) + "the output '" + out.path + "' belongs to two stages: '" +
                        stages[at->second.stage].id + "' and '" + stages[i].id + "'");
       }
     }
@@ -40,20 +51,21 @@ Result<Outputs> CollectOutputs(const std::vector<Stage>& stages) {
   for (const auto& [path, owner] : outputs) {
     const Owner* outer = OutputAround(outputs, os::ParentOf(path));
     if (outer == nullptr) continue;
-    return Invalid("the output '" + owner.out->path + "' of " + Where(stages[owner.stage]) +
-                   " lies in the output '" + outer->out->path + "' of " +
-                   Where(stages[outer->stage]) + "; outputs must not overlap");
+    return Invalid(At(stages[owner.stage]) + "the output '" + owner.out->path + "' of " +
+                   Where(stages[owner.stage]) + " lies in the output '" + outer->out->path +
+                   "' of " + Where(stages[outer->stage]) + "; outputs must not overlap");
   }
   for (const Stage& stage : stages) {
     const Owner* outer = OutputAround(outputs, stage.file);
     if (outer == nullptr) continue;
-    return Invalid(Where(stage) + " is defined inside the output '" + outer->out->path + "' of " +
-                   Where(stages[outer->stage]) + ", which is deleted before that one runs");
+    return Invalid(At(stage) + Where(stage) + " is defined inside the output '" + outer->out->path +
+                   "' of " + Where(stages[outer->stage]) +
+                   ", which is deleted before that one runs");
   }
   return outputs;
 }
 
-// A circle among the stages as text, or empty. Depth first: 0 new, 1 on the way, 2 done.
+// What is wrong when stages form a circle, or empty. Depth first: 0 new, 1 on the way, 2 done.
 std::string FindCircle(const std::vector<Stage>& stages, const Graph& graph) {
   std::vector<int> state(stages.size(), 0);
   for (size_t start = 0; start < stages.size(); ++start) {
@@ -69,7 +81,8 @@ std::string FindCircle(const std::vector<Stage>& stages, const Graph& graph) {
       }
       const size_t need = graph.needs[at][next++];
       if (state[need] == 1) {
-        std::string text = "'" + stages[need].id + "'";
+        std::string text =
+            At(stages[need]) + "stages need each other in a circle: '" + stages[need].id + "'";
         for (auto step = way.rbegin(); step != way.rend(); ++step) {
           text += " <- '" + stages[step->first].id + "'";
           if (step->first == need) break;
@@ -140,7 +153,7 @@ Result<Graph> BuildGraph(const std::vector<Stage>& stages) {
     needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
   }
   if (const std::string circle = FindCircle(stages, graph); !circle.empty()) {
-    return Invalid("stages need each other in a circle: " + circle);
+    return Invalid(circle);
   }
   for (size_t i = 0; i < stages.size(); ++i) {
     if (stages[i].frozen) graph.needs[i].clear();

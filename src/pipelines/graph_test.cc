@@ -134,6 +134,9 @@ TEST(Graph, Mistakes) {
             "stages need each other in a circle: 'a' <- 'b' <- 'a'");
   EXPECT_EQ(message({Make("a", {}, {"x"}), Make("b", {}, {"x"})}),
             "the output 'x' belongs to two stages: 'a' and 'b'");
+  std::vector<Stage> placed = {Make("a", {}, {"x"}), Make("b", {}, {"x"})};
+  placed[1].line = 7;
+  EXPECT_EQ(message(placed), "dvc.yaml:7: the output 'x' belongs to two stages: 'a' and 'b'");
   EXPECT_NE(message({Make("a", {}, {"x"}), Make("b", {}, {"x/y"})}).find("must not overlap"),
             std::string::npos);
   EXPECT_NE(message({Make("a", {"x"}, {"x"})}).find("circle"), std::string::npos);

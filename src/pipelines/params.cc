@@ -1,7 +1,9 @@
 #include "pipelines/params.h"
 
 #include "base/strings.h"
+#include "base/yaml_fields.h"
 #include "os/files.h"
+#include "pipelines/toml.h"
 #include "pipelines/yaml_text.h"
 
 namespace tatara::pipelines {
@@ -65,22 +67,24 @@ std::string FlowScalar(const Value& value) {
 
 Result<Value> ParseParams(const std::string& name, const std::string& text) {
   const std::string lower = Lower(name);
-  const auto refuse = [&](std::string_view kind) {
-    return Unsupported("parameters in " + std::string(kind) + " (" + name +
-                       ") are not in this version; keep them in YAML or JSON");
-  };
-  if (lower.ends_with(".toml")) return refuse("TOML");
-  if (lower.ends_with(".py")) return refuse("Python");
+  if (lower.ends_with(".py")) {
+    return Unsupported("parameters in Python (" + name +
+                       ") are not in this version; keep them in YAML, JSON or TOML");
+  }
   Value out;
   if (lower.ends_with(".json")) {
     auto json = ParseJson(text);
     if (!json) return std::unexpected(Prefixed(name, json.error()));
     out = FromJson(*json);
+  } else if (lower.ends_with(".toml")) {
+    auto value = ParseToml(text);
+    if (!value) return std::unexpected(InFile(name, value.error()));
+    out = *std::move(value);
   } else {
     auto node = ParseYaml(text);
-    if (!node) return std::unexpected(Prefixed(name, node.error()));
+    if (!node) return std::unexpected(InFile(name, node.error()));
     auto value = FromYaml(*node);
-    if (!value) return std::unexpected(Prefixed(name, value.error()));
+    if (!value) return std::unexpected(InFile(name, value.error()));
     out = *std::move(value);
   }
   if (out.IsNone()) out = Value::MakeMap();

@@ -8,7 +8,7 @@
 
 namespace tatara::pipelines {
 
-// By the name's ending: .json, .toml and .py are refused or read as such, all others are YAML 1.2.
+// By the name's ending: .json and .toml are read as such, .py is refused, all others are YAML 1.2.
 // An empty file is an empty map.
 Result<Value> ParseParams(const std::string& name, const std::string& text);
 Result<Value> ReadParamsFile(const std::string& path);

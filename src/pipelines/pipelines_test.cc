@@ -12,6 +12,7 @@
 #include "events/events.h"
 #include "jobs/jobs.h"
 #include "os/os.h"
+#include "pipelines/workspace.h"
 
 namespace tatara::pipelines {
 namespace {
@@ -355,6 +356,34 @@ TEST_F(PipelinesTest, Workspace_LeavesTheFolderAloneAndKeyIsTheSameRun) {
   ASSERT_TRUE(again);
   EXPECT_TRUE(again->joined);
   EXPECT_EQ(again->id, started->id);
+}
+
+TEST_F(PipelinesTest, Workspaces_TheNewestFinishedOnesAndThoseThatRunStay) {
+  Write("dvc.yaml", "stages:\n  p: {cmd: touch out, outs: [out]}\n");
+  RunRequest request;
+  request.folder = project_;
+  request.workspace = true;
+  std::vector<std::string> roots;
+  for (int i = 0; i < 6; ++i) {
+    const auto started =
+        database_->Write([&](db::Tx& tx) { return pipelines_->Start(tx, request, nullptr); });
+    ASSERT_TRUE(started);
+    TickUntil([&] { return Get(started->id).state != RunState::kRunning; });
+    roots.push_back(folder_ + "/workspaces/" + started->id.value);
+  }
+  // The sixth was made when five had finished.
+  const bool stands[] = {false, false, true, true, true, true};
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(os::Exists(roots[i]), stands[i]) << i;
+}
+
+TEST(Workspaces, Outlived_Table) {
+  const auto run = [](const char* id, const char* pipeline, int64_t sequence, bool finished) {
+    return WorkspaceRun{PipelineRunId(id), pipeline, sequence, finished};
+  };
+  const auto out = Outlived({run("a", "p", 1, true), run("b", "p", 2, false),
+                             run("c", "p", 3, true), run("d", "q", 4, true), run("e", "p", 5, true),
+                             run("f", "p", 6, true), run("g", "p", 7, false)});
+  EXPECT_EQ(out, std::vector<PipelineRunId>{PipelineRunId("a")});
 }
 
 TEST_F(PipelinesTest, BrokenGraphInAWorkspace_FailsTheRun) {

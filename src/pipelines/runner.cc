@@ -331,8 +331,21 @@ void Pipelines::Impl::PostLoad(LiveRun& run) {
   }
   run.busy = pool_.Post([this, id = run.id(), request = run.stored.request,
                          workspace = WorkspaceOf(run.id(), run.stored.request)] {
+    if (!workspace.root.empty()) PruneWorkspaces();
     Deliver({id, std::optional(PrepareRun(request, workspace)), {}, {}});
   });
+}
+
+// Before a workspace is made, those that have outlived their use go. What cannot be removed stays.
+void Pipelines::Impl::PruneWorkspaces() const {
+  const auto names = os::ListFolder(options_.workspaces);
+  if (!names) return;
+  auto runs = database_.Read([&](db::Reader& reader) { return LoadWorkspaceRuns(reader, *names); });
+  if (!runs) return Log::Warn("pipelines", runs.error().message);
+  for (const PipelineRunId& id : Outlived(*std::move(runs))) {
+    const Status removed = os::RemoveTree(options_.workspaces + "/" + id.value);
+    if (!removed) Log::Warn("pipelines", removed.error().message);
+  }
 }
 
 void Pipelines::Impl::PostVisit(LiveRun& run, const Plan& plan) {

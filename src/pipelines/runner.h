@@ -84,6 +84,7 @@ class Pipelines::Impl {
   void DecideEnd(LiveRun& run);
   void PostSync(LiveRun& run);
   void PostLoad(LiveRun& run);
+  void PruneWorkspaces() const;  // on the work pool
   void PostVisit(LiveRun& run, const Plan& plan);
   void Deliver(Report report);
   bool Save(Time now);

@@ -214,6 +214,22 @@ Result<bool> MoveRun(db::Tx& tx, const PipelineRunId& id, RunState from, RunStat
   return moved > 0;
 }
 
+Result<std::vector<WorkspaceRun>> LoadWorkspaceRuns(db::Reader& reader,
+                                                    const std::vector<std::string>& ids) {
+  std::vector<WorkspaceRun> out;
+  for (const std::string& id : ids) {
+    auto run = TRY(
+        reader.One("SELECT name, folder, sequence, state FROM pipeline_runs WHERE id = ?", {id},
+                   [&](const db::Row& row) {
+                     const std::string state = row.Text(3);
+                     return WorkspaceRun{PipelineRunId(id), row.Text(0) + " in " + row.Text(1),
+                                         row.Int(2), state != "RUNNING" && state != "RELEASING"};
+                   }));
+    if (run) out.push_back(*std::move(run));
+  }
+  return out;
+}
+
 Status LoadDigests(db::Reader& reader, Digests& digests) {
   return reader.Query(
       "SELECT device, inode, size, modified, md5 FROM file_digests", {}, [&](const db::Row& row) {

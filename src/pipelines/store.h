@@ -29,6 +29,17 @@ Status UpdateStage(db::Tx& tx, const PipelineRunId& id, size_t position, const S
 Result<bool> MoveRun(db::Tx& tx, const PipelineRunId& id, RunState from, RunState to,
                      const std::string& reason, Time now);
 
+// What is known of a run that has a workspace.
+struct WorkspaceRun {
+  PipelineRunId id;
+  std::string pipeline;  // its name and folder
+  int64_t sequence = 0;
+  bool finished = false;
+};
+// Ids that are no run's are left out.
+Result<std::vector<WorkspaceRun>> LoadWorkspaceRuns(db::Reader& reader,
+                                                    const std::vector<std::string>& ids);
+
 // Loads what the file digests table holds; writes new ones.
 Status LoadDigests(db::Reader& reader, Digests& digests);
 Status StoreDigests(db::Tx& tx, const std::vector<Digests::Known>& known);

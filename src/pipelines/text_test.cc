@@ -156,13 +156,26 @@ TEST(Templating, Merge_RefusesASecondValue) {
   EXPECT_FALSE(variables.Merge(Read("{item: 3}"), "four"));
 }
 
-TEST(Params, OtherLanguages_AreRefusedByName) {
-  for (const char* name : {"p.toml", "p.py"}) {
-    const auto read = ParseParams(name, "a = 1");
-    ASSERT_FALSE(read);
-    EXPECT_EQ(read.error().code, Code::kUnsupported);
-    EXPECT_NE(read.error().message.find(name), std::string::npos);
-  }
+TEST(Params, Python_IsRefusedByName) {
+  const auto read = ParseParams("p.py", "a = 1");
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kUnsupported);
+  EXPECT_NE(read.error().message.find("p.py"), std::string::npos);
+}
+
+TEST(Params, Toml_KeepsTypesAndTheFilesOrder) {
+  const auto read = ParseParams("p.toml",
+                                "z = 1.0\na = 0x10\nt = true\n[n.inner]\nb = 'x'\na = [1, 2.5]\n"
+                                "[[list]]\nk.v = 1e-5\n[[list]]\n[empty]\n");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(YamlText(*read),
+            "z: 1.0\na: 16\nt: true\nn:\n  inner:\n    b: x\n    a:\n    - 1\n    - 2.5\n"
+            "list:\n- k:\n    v: 1e-05\n- {}\nempty: {}\n");
+  EXPECT_EQ(ParseParams("p.toml", "a = 1\nb =\n").error().message.substr(0, 10), "p.toml:2: ");
+  EXPECT_EQ(ParseParams("p.toml", "a = 2020-01-01\n").error().message.substr(0, 10), "p.toml:1: ");
+}
+
+TEST(Params, JsonAndAnEmptyFile) {
   EXPECT_EQ(ParseParams("p.json", "{\"a\": [1]}")->At("a.0")->AsInt(), 1);
   EXPECT_TRUE(ParseParams("p.yaml", "")->IsMap());
 }

@@ -192,9 +192,15 @@ Status StageWork::RemoveOutputs(const Stage& stage) {
   return {};
 }
 
-bool StageWork::Restorable(const Stage& stage) const {
+// As DVC decides it: a whole parameter file that is empty counts as no hash at all.
+bool StageWork::Restorable(const Stage& stage) {
   if (stage.always_changed || stage.outs.empty()) return false;
   if (stage.deps.empty() && stage.params.empty()) return false;
+  for (const ParamsDependency& params : stage.params) {
+    if (!params.keys.empty()) continue;
+    const auto file = ParamsOf(params.absolute);
+    if (file && *file && (*file)->IsMap() && (*file)->AsMap().empty()) return false;
+  }
   return std::ranges::all_of(stage.outs, [&](const Output& out) {
     return !out.persist && InProject(*project_, out.absolute);
   });

@@ -72,7 +72,7 @@ class StageWork {
   Result<LockEntry> ReadInputs(const Stage& stage, const LockEntry* old);
   Result<bool> Restore(const Stage& stage, const LockEntry* entry, const Changes& changes,
                        const CheckOptions& options);
-  bool Restorable(const Stage& stage) const;
+  bool Restorable(const Stage& stage);
   Result<Verdict> DoCheck(const Stage& stage, const CheckOptions& options);
   Status DoCommit(const Stage& stage, size_t order);
   Status RemoveOutputs(const Stage& stage);

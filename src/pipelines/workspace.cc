@@ -1,9 +1,12 @@
 #include "pipelines/workspace.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "base/strings.h"
+#include "base/yaml_fields.h"
 #include "os/files.h"
 #include "pipelines/cache.h"
 #include "pipelines/data_file.h"
@@ -97,7 +100,7 @@ Status SetParams(const RunRequest& request, const std::string& folder) {
   std::string text = before;
   for (const auto& [key, value] : request.params) {
     auto changed = SetYamlScalar(text, key, FromJson(value));
-    if (!changed) return std::unexpected(Prefixed("params.yaml", changed.error()));
+    if (!changed) return std::unexpected(InFile("params.yaml", changed.error()));
     text = *std::move(changed);
   }
   return text == before ? Status{} : os::WriteFileDurably(path, text);
@@ -150,6 +153,16 @@ Result<Loaded> PrepareRun(const RunRequest& request, const Workspace& workspace)
   }
   TRY(InitProject(FindProjectRoot(local.folder)));
   return LoadGraph(local);
+}
+
+std::vector<PipelineRunId> Outlived(std::vector<WorkspaceRun> runs) {
+  std::ranges::sort(runs, std::greater(), &WorkspaceRun::sequence);
+  std::map<std::string, size_t> kept;
+  std::vector<PipelineRunId> out;
+  for (const WorkspaceRun& run : runs) {
+    if (run.finished && ++kept[run.pipeline] > kWorkspacesKept) out.push_back(run.id);
+  }
+  return out;
 }
 
 }  // namespace tatara::pipelines

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pipelines/project.h"
+#include "pipelines/store.h"
 
 namespace tatara::pipelines {
 
@@ -28,5 +29,10 @@ Result<Loaded> PrepareRun(const RunRequest& request, const Workspace& workspace)
 
 // Where a run of `folder` works inside a workspace.
 std::string WorkFolder(const std::string& folder, const std::string& workspace_root);
+
+// Which workspaces may go: of each pipeline all that are finished but the newest kWorkspacesKept.
+// One that runs or is being released never does. Pure.
+constexpr size_t kWorkspacesKept = 3;
+std::vector<PipelineRunId> Outlived(std::vector<WorkspaceRun> runs);
 
 }  // namespace tatara::pipelines

@@ -201,9 +201,9 @@ const PipelineSpec* Project::FindPipeline(std::string_view pipeline) const {
 
 Result<Project> Parse(std::string_view text, const events::Lookup& lookup) {
   auto root = ParseYaml(text);
-  if (!root) return std::unexpected(Prefixed("tatara.yaml", root.error()));
+  if (!root) return std::unexpected(InFile("tatara.yaml", root.error()));
   auto project = ParseTree(*root, lookup);
-  if (!project) return std::unexpected(Prefixed("tatara.yaml", project.error()));
+  if (!project) return std::unexpected(InFile("tatara.yaml", project.error()));
   return project;
 }
 

@@ -167,17 +167,17 @@ def a_broken_dvc_yaml_is_refused_before_anything_runs(binary):
 
 @tests.test
 def a_wrong_tatara_yaml_names_line_and_nearest_key_and_changes_nothing(binary):
-    cases = [("alarm:\n  a: {}\n", ["line 2", "alarms"]), ("alarms:\n  a:\n    metrc: {name: x}\n    when: maximum > 1\n", ["line 4", "metric"]),
-             ("alarms:\n  a:\n    metric: {name: x}\n    when: maximum >> 1\n", ["line 5"]), ("alarms:\n  a:\n    metric: {name: x}\n    when: maximum > 1\n    period: 45s\n", ["line 6"]),
-             ("rules:\n  r: {schedule: cron(0 3 * * * *), run: train}\n", ["line 3"]), ("rules:\n  r: {when: {a: 5}, notify: n}\nnotices:\n  n: {webhook: ''}\n", ["line 3"]),
-             ("rules:\n  r: {when: {source: [{prefx: x}]}, notify: n}\nnotices:\n  n: {webhook: ''}\n", ["line 3"]),
+    cases = [("alarm:\n  a: {}\n", ["tatara.yaml:2: ", "alarms"]), ("alarms:\n  a:\n    metrc: {name: x}\n    when: maximum > 1\n", ["tatara.yaml:4: ", "metric"]),
+             ("alarms:\n  a:\n    metric: {name: x}\n    when: maximum >> 1\n", ["tatara.yaml:5: "]), ("alarms:\n  a:\n    metric: {name: x}\n    when: maximum > 1\n    period: 45s\n", ["tatara.yaml:6: "]),
+             ("rules:\n  r: {schedule: cron(0 3 * * * *), run: train}\n", ["tatara.yaml:3: "]), ("rules:\n  r: {when: {a: 5}, notify: n}\nnotices:\n  n: {webhook: ''}\n", ["tatara.yaml:3: "]),
+             ("rules:\n  r: {when: {source: [{prefx: x}]}, notify: n}\nnotices:\n  n: {webhook: ''}\n", ["tatara.yaml:3: "]),
              ("rules:\n  r: {when: {source: [x]}, run: trian}\npipelines:\n  train: dvc.yaml\n", ["train"]),
              ("rules:\n  r: {when: {source: [x]}, notify: oncal}\nnotices:\n  oncall: {webhook: ''}\n", ["oncall"]),
              ("rules:\n  r: {schedule: rate(1 hour), timezone: Mars/Base, notify: n}\nnotices:\n  n: {webhook: ''}\n", ["Mars/Base"]),
-             ("notices:\n  n: {webhook: '${NOT_SET_ANYWHERE}'}\n", ["NOT_SET_ANYWHERE"]), ("notices:\n  n: {webhook: 'ftp://x'}\n", ["line 3"]),
-             ("monitors:\n  m: {endpoint: gone}\n", ["gone"]), ("monitors:\n  m: {endpoint: e, every: 0d}\nendpoints:\n  e: {model: 'models:/m@champion'}\n", ["line 3"]),
-             ("endpoints:\n  e: {model: 'm.pkl'}\n", ["line 3"]), ("endpoints: []\n", ["line 2"]), ("pipelines:\n  train: {file: gone.yaml}\n", ["gone.yaml"]),
-             ("features:\n  views:\n    v: {source: gone}\n", ["gone"]), ("queues:\n  q: {engine: proces}\n", ["line 3", "process"]), ("pipelines: [\n", ["line"])]
+             ("notices:\n  n: {webhook: '${NOT_SET_ANYWHERE}'}\n", ["NOT_SET_ANYWHERE"]), ("notices:\n  n: {webhook: 'ftp://x'}\n", ["tatara.yaml:3: "]),
+             ("monitors:\n  m: {endpoint: gone}\n", ["gone"]), ("monitors:\n  m: {endpoint: e, every: 0d}\nendpoints:\n  e: {model: 'models:/m@champion'}\n", ["tatara.yaml:3: "]),
+             ("endpoints:\n  e: {model: 'm.pkl'}\n", ["tatara.yaml:3: "]), ("endpoints: []\n", ["tatara.yaml:2: "]), ("pipelines:\n  train: {file: gone.yaml}\n", ["gone.yaml"]),
+             ("features:\n  views:\n    v: {source: gone}\n", ["gone"]), ("queues:\n  q: {engine: proces}\n", ["tatara.yaml:3: ", "process"]), ("pipelines: [\n", ["tatara.yaml:"])]
     hints = [("endpoints:\n  e: {model: 'models:/m@champion', rollout: {canary: [10%]}}\n", "rollout"), ("rules:\n  r: {push: {branch: main}, run: train}\npipelines:\n  train: dvc.yaml\n", "push"),
              ("queues:\n  q: {engine: docker}\n", "docker"), ("queues:\n  q: {engine: aws-batch, job_queue: x}\n", "aws-batch"),
              ("notices:\n  n: {email: [a@b.c], smtp: 'smtp://127.0.0.1:25'}\n", "email"), ("resources:\n  default: {gpus: 1}\n", "gpus"), ("resources:\n  default: {image: x}\n", "image")]

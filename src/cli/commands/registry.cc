@@ -118,20 +118,41 @@ Result<std::string> StorePath(Session& session, const std::string& uri) {
   return resolved.GetString("artifact_path");
 }
 
+Result<Json::Array> FilesIn(Session& session, const std::string& path) {
+  const Json answer =
+      TRY(session.Get("/api/2.0/mlflow-artifacts/artifacts?path=" + PercentEncode(path)));
+  const Json* files = answer.Find("files");
+  return files != nullptr && files->IsArray() ? files->AsArray() : Json::Array();
+}
+
+// The list of a path without files in it: the file that it is, nothing for an empty folder.
+Result<Json::Array> FileItself(Session& session, const std::string& path, const std::string& name) {
+  for (const Json& file :
+       TRY(FilesIn(session, os::ParentOf(path) == "." ? "" : os::ParentOf(path)))) {
+    if (os::NameOf(Text(file, "path")) != os::NameOf(path)) continue;
+    const Json* folder = file.Find("is_dir");
+    return folder != nullptr && folder->AsBool() ? Json::Array() : Json::Array{file};
+  }
+  return NotFound("there is no artifact '" + name + "'");
+}
+
 Result<int> ListArtifacts(Context& context) {
   auto session = TRY(Session::Open(context.globals, Access::kRead));
-  const std::string path = context.arguments.positional.empty()
-                               ? ""
-                               : TRY(StorePath(*session, context.arguments.positional[0]));
-  const Json answer =
-      TRY(session->Get("/api/2.0/mlflow-artifacts/artifacts?path=" + PercentEncode(path)));
-  const Json* files = answer.Find("files");
+  const std::string name =
+      context.arguments.positional.empty() ? "" : context.arguments.positional[0];
+  const std::string path = name.empty() ? "" : TRY(StorePath(*session, name));
+  Json::Array files = TRY(FilesIn(*session, path));
+  // A run has a folder of its own, whether or not something was put into it.
+  const bool whole_run = name.starts_with("runs:/") && name.find('/', 6) == std::string::npos;
+  if (files.empty() && !path.empty() && !whole_run) {
+    files = TRY(FileItself(*session, path, name));
+  }
   if (context.globals.json) {
-    context.out.PrintJson(Json::Of({{"files", files ? *files : Json::MakeArray()}}));
+    context.out.PrintJson(Json::Of({{"files", std::move(files)}}));
     return 0;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& file : files ? files->AsArray() : Json::Array()) {
+  for (const Json& file : files) {
     const bool folder = file.Find("is_dir") != nullptr && file.Find("is_dir")->AsBool();
     rows.push_back({Text(file, "path") + (folder ? "/" : ""), Text(file, "file_size")});
   }
