@@ -2,8 +2,10 @@
 
 Needs numpy, pandas, pyarrow, scipy, scikit-learn, onnx, onnxruntime and duckdb.
 """
+import functools
 import json
 import os
+import socket
 import subprocess
 import time
 
@@ -118,6 +120,12 @@ def a_batch_without_a_last_newline_with_blank_lines_and_windows_ends(binary):
             assert t.run(*command, "--batch", "gone.jsonl").code == 2
             raw = subprocess.run([t.binary, *command, "--batch", "-"], input=b'\xff\xfe{\n{"a":"\xc3("}\n\x00\n', capture_output=True, cwd=t.folder, env=t.env)
             assert raw.returncode == 0 and [set(json.loads(x)) for x in raw.stdout.decode().splitlines()] == [{"error"}] * 3, raw
+        ours, theirs = socket.socketpair()  # as asyncio and Node give it
+        with ours, subprocess.Popen([t.binary, "rules", "test", "--batch", "-"], stdin=theirs, stdout=subprocess.PIPE, cwd=t.folder, env=t.env) as process:
+            theirs.close()
+            ours.sendall(line.encode())
+            ours.shutdown(socket.SHUT_WR)
+            assert process.communicate(timeout=20)[0] == b'{"match":true}\n'
         assert not os.path.exists(os.path.join(t.folder, ".tatara"))
 
 
@@ -524,6 +532,40 @@ def check_interval(frame, by_rows, by_days):
         assert near((low + high) / 2, float(np.mean(d)), 1e-5) and abs((high - low) / 2 - half) < 0.08 * half, (answer["interval"], half)
 
 
+@tests.test
+def gate_compares_classes_by_name_and_refuses_what_has_no_rows(binary):
+    rng = np.random.default_rng(8)
+    with tatara(binary) as t:
+        names = {"feature_names": '["a", "b"]'}
+        path = functools.partial(os.path.join, t.folder)
+        ordered = classifier_model(path("ordered.onnx"), ["no", "yes"], [[0, 0], [2, 1]], True, names)
+        turned = classifier_model(path("turned.onnx"), ["yes", "no"], [[2, -1], [0, 0]], False, {**names, "classes": '["yes", "no"]'})
+        linear = linear_model(path("linear.onnx"), [2, 1], 0, ["a", "b"])
+        frame = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300)})
+        frame["y"] = np.where(predictions(linear, frame)[0].ravel() + rng.logistic(size=300) > 0, "yes", "no")
+        frame.to_parquet(path("d.parquet"))
+        frame.assign(y=pd.Series([None] * 300, dtype=object)).to_parquet(path("unlabelled.parquet"))
+
+        def words(data, metric, *more, champion=turned):
+            return ["gate", "--candidate", ordered, "--champion", champion, "--data", data, "--label", "y", "--metric", metric, *more]
+
+        refused(t, 2, "--positive", words=words("d.parquet", "f1"))
+        from sklearn import metrics as m
+        judged = json.loads(t.run(*words("d.parquet", "f1", "--positive", "yes"), "--json").out)
+        for name, model in (("candidate", ordered), ("champion", turned)):
+            assert near(judged[name], m.f1_score(frame.y, predictions(model, frame[["a", "b"]])[0], pos_label="yes")), judged
+        empty = t.run(*words("unlabelled.parquet", "f1"), "--json")
+        assert empty.code == 1 and json.loads(empty.out)["verdict"] == "refuse" and json.loads(empty.out)["rows"] == 0, empty.out
+        refused(t, 2, "accuraccy", "accuracy", words=words("unlabelled.parquet", "accuraccy"))
+        refused(t, 2, words=["evaluate", "--model", ordered, "--data", "unlabelled.parquet", "--label", "y"])
+        for option in ("--min-rows", "--min-groups", "--seed"):
+            refused(t, 2, option, words=words("d.parquet", "f1", "--positive", "yes", option, "-1"))
+        frame.assign(y=(frame.y == "yes").astype(int)).to_parquet(path("n.parquet"))
+        judge = ["evaluate", "--model", linear, "--data", "n.parquet", "--label", "y"]
+        refused(t, 2, "--positive", words=[*judge, "--positive", "1"])
+        refused(t, 2, "from 0 to 1", words=[*judge, "--task", "binary"])
+
+
 # ---- sql -------------------------------------------------------------------------------------------------------------
 
 @tests.test
@@ -552,13 +594,35 @@ def sql_answers_as_duckdb_does(binary):
         assert t.json("sql", "SELECT 'nan'::DOUBLE AS a, '-inf'::DOUBLE AS b")["rows"] == [[None, None]]
         assert t.json("sql", "SELECT $n + 1 AS n, $d::DATE - 1 AS d, $s AS s", "--param", "n=41", "--param", "d=2026-03-01", "--param", "s=it's")["rows"][0][0] == 42
         assert "2026-02-28" in str(t.json("sql", "SELECT $d - INTERVAL 1 DAY AS d", "--param", "d=2026-03-01")["rows"])
-        for output in ("o.parquet", "o.csv"):
-            assert t.run("sql", "SELECT * FROM visits ORDER BY id", "-o", output).code == 0
+        for output, end in (("o.parquet", ""), ("o.csv", ";\n-- done\n")):
+            assert t.run("sql", "--file", t.write("out.sql", "SELECT * FROM visits ORDER BY id" + end), "-o", output).code == 0
             back = duckdb.sql(f"SELECT count(*), sum(id) FROM '{t.folder}/{output}'").fetchall()[0]
             assert back == (1000, 499500), back
         table = t.run("sql", "--file", t.write("q.sql", "SELECT * FROM visits;\n"))
         assert table.code == 0 and "1000" in table.out.splitlines()[-1] and table.out.count("\n") < 120, table.out[-300:]
         assert not os.path.exists(os.path.join(t.folder, ".tatara"))
+
+
+@tests.test
+def data_files_that_are_broken_are_named(binary):
+    with tatara(binary) as t:
+        good = t.write("good.csv", "a,b\n1,x\n2,y\n")
+        t.write("empty.csv", "")
+        t.write("ragged.csv", "a,b\n1\n2,3,4\n")  # no row of it may be taken for the header
+        t.write("late.csv", "a,b\n" + "1,x\n" * 30_000 + "1,2,3\n")
+        t.write("no.parquet", "This is no Parquet file at all")
+        for name, text in (("empty.csv", "header"), ("ragged.csv", "fields"), ("late.csv", "line 30002"), ("no.parquet", "magic")):
+            assert "column 15" not in refused(t, 2, name, text, words=["drift", name, good]).err
+
+
+@tests.test
+def drift_of_wide_integers_as_categories(binary):
+    with tatara(binary) as t:
+        for name, weights in (("x", [5, 3, 2]), ("y", [2, 3, 5])):
+            values = np.repeat(np.array([2**63, 2**63 + 1, 2**63 + 2], np.uint64), np.array(weights) * 10)
+            pd.DataFrame({"id": values}).to_parquet(os.path.join(t.folder, name + ".parquet"))
+        feature = t.json("drift", "x.parquet", "y.parquet", "--categorical", "id")["features"][0]
+        all_near(feature, categorical_drift(np.repeat([0, 1, 2], [50, 30, 20]).tolist(), np.repeat([0, 1, 2], [20, 30, 50]).tolist()), 1e-9)
 
 
 @tests.test
