@@ -107,13 +107,17 @@ Result<TensorInfo> InfoOf(std::string name, const Ort::TypeInfo& type, bool outp
   TensorInfo info;
   info.name = std::move(name);
   const ONNXType kind = type.GetONNXType();
-  if (kind == ONNX_TYPE_SEQUENCE && output) {
+  const bool maps =
+      kind == ONNX_TYPE_SEQUENCE &&
+      type.GetSequenceTypeInfo().GetSequenceElementType().GetONNXType() == ONNX_TYPE_MAP;
+  if (maps && output) {
     info.class_map = true;
     info.shape = {-1, -1};
     return info;
   }
   if (kind != ONNX_TYPE_TENSOR) {
-    return Unsupported((output ? "output '" : "input '") + info.name + "' is no tensor");
+    return Unsupported((output ? "output '" : "input '") + info.name +
+                       "' is no tensor (of others only a classifier's list of maps is served)");
   }
   const auto tensor = type.GetTensorTypeAndShapeInfo();
   const auto element = FromOnnx(tensor.GetElementType());
