@@ -34,9 +34,6 @@ struct Jobs::Change {
 
 namespace {
 
-// How long a move that may wait for the next write waits for one.
-constexpr std::chrono::milliseconds kWriteWithin{20};
-
 std::string BootId() {
   auto text = os::ReadFile("/proc/sys/kernel/random/boot_id", 100);
   return text ? std::string(Trim(*text)) : "unknown";
@@ -369,7 +366,7 @@ bool Jobs::MayWait() {
     if (!all) return false;
   }
   const auto now = os::Stopwatch::Now();
-  if (!write_by_) write_by_ = now + kWriteWithin;
+  if (!write_by_) write_by_ = now + options_.write_within;
   return now < *write_by_;
 }
 

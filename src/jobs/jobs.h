@@ -96,6 +96,8 @@ struct Options {
   // itself); null: all.
   std::function<bool(const JobId&, const std::string& owner)> may_start;
   std::function<void()> wake;  // Control::Wake
+  // How long news that nothing waits for waits for a write that takes it along.
+  std::chrono::milliseconds write_within{20};
 };
 
 class Jobs : public control::Planner {

@@ -70,8 +70,8 @@ class File {
   File(File&& other) noexcept;
   File& operator=(File&& other) noexcept;
   static Result<File> OpenRead(const std::string& path);
-  static Result<File> StandardInput();  // a descriptor of its own
-  static Result<File> OpenAppend(const std::string& path);                    // made if absent
+  static Result<File> StandardInput();                      // a descriptor of its own
+  static Result<File> OpenAppend(const std::string& path);  // made if absent
   static Result<File> Create(const std::string& path, uint32_t mode = 0644);  // truncates
   static Result<File> CreateNew(const std::string& path,
                                 uint32_t mode = 0644);  // O_EXCL: kConflict

@@ -39,7 +39,8 @@ Result<Value> FromNode(const toml::node& node) {
   if (const auto* table = node.as_table()) return FromTable(*table);
   if (const auto* array = node.as_array()) {
     Value::List list;
-    for (const toml::node& item : *array) list.push_back(TRY(FromNode(item)));
+    const toml::array& items = *array;
+    for (const toml::node& item : items) list.push_back(TRY(FromNode(item)));
     return Value(std::move(list));
   }
   if (const auto* text = node.as_string()) return Value(text->get());

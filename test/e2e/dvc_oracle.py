@@ -122,6 +122,7 @@ stages:
     params:
       - local.yaml: [k]
       - other.json:
+      - extra.toml: [n.inner, t]
     outs: [w.txt]
   twolines:
     cmd: |
@@ -148,6 +149,8 @@ stages:
         self.files["frozen.txt"] = "frozen by hand\n"
         self.files["work/local.yaml"] = "k: [1, {a: b}]\n"
         self.files["work/other.json"] = json.dumps({"x": 1.0, "y": None, "z": [True, "é"]})
+        self.files["work/extra.toml"] = ("title = 'é'\n[n.inner]\nz = 1.0\na = [1, 'x', 2e-5]\n[[t]]\n"
+                                         "k.v = 0x1F\n[[t]]\n")
         self.files["work/dvc.yaml"] = """stages:
   inner:
     cmd: cp ../first.txt inner.txt
