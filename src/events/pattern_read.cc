@@ -293,7 +293,9 @@ Result<Clause> OperatorClause(const Node& node) {
   static const std::vector<std::string> kNames = {"prefix",   "suffix",       "equals-ignore-case",
                                                   "wildcard", "numeric",      "exists",
                                                   "cidr",     "anything-but", "exactly"};
-  return Invalid("unknown match operator '" + name + "'" + DidYouMean(name, kNames));
+  const std::string hint = DidYouMean(name, kNames);
+  return Invalid("unknown match operator '" + name + "'" +
+                 (hint.empty() ? "; there are " + Join(kNames, ", ") : hint));
 }
 
 Result<Clause> ValueClause(const Node& node) {
