@@ -20,6 +20,7 @@ namespace ondemand = simdjson::ondemand;
 
 constexpr int kDepthMax = 16;  // no tensor has more dimensions
 constexpr size_t kNamesMax = 1024;
+constexpr size_t kIdMax = 1024;  // as SageMaker's inference ids
 
 // One input as it stands in the body; `data` may come before what explains it.
 struct InputText {
@@ -173,6 +174,9 @@ class Reader {
   Status ReadId(ondemand::value value) {
     std::string_view id;
     if (value.get_string().get(id) != simdjson::SUCCESS) return Invalid("'id' must be a string");
+    if (id.size() > kIdMax) {
+      return Invalid("'id' has more than " + std::to_string(kIdMax) + " bytes");
+    }
     out_.id = id;
     out_.has_id = true;
     return {};

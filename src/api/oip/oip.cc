@@ -179,6 +179,9 @@ Status BeginInfer(const PredictContext& context, const AskPtr& ask) {
   SetCells(call, read.numbers);
   call.event_time = ask->event_time;
   const std::string_view header = request.HeaderOr("x-amzn-sagemaker-inference-id");
+  if (header.size() > 1024) {
+    return Invalid("X-Amzn-SageMaker-Inference-Id has more than 1024 bytes");
+  }
   call.inference_id = !header.empty()    ? std::string(header)
                       : !read.id.empty() ? read.id
                                          : context.serving.NewInferenceId();

@@ -14,6 +14,7 @@ namespace {
 constexpr int64_t kMicrosPerDay = 86'400'000'000;
 // What a conversion holds in memory at one time: about 600 bytes a row of a few columns.
 constexpr int64_t kJournalRowsMax = 131'072;
+constexpr size_t kJournalBytesMax = 128 << 20;
 constexpr size_t kPendingBytesMax = 64 << 20;  // beyond it, what cannot be written is dropped
 
 int64_t DayOf(int64_t micros) {
@@ -135,19 +136,23 @@ void Capture::RollOver(int64_t time) {
   const int64_t day = DayOf(time);
   const bool later = day_ != INT64_MIN && day > day_;
   day_ = std::max(day_, day);
-  if (journal_rows_ == 0 || (!later && journal_rows_ < kJournalRowsMax)) return;
+  const bool full = journal_rows_ >= kJournalRowsMax || journal_bytes_ >= kJournalBytesMax;
+  if (journal_rows_ == 0 || (!later && !full)) return;
   pending_.push_back(TakeBlock());
   StartJournal();
 }
 
 Capture::Pending Capture::TakeBlock() {
-  return {journal_, std::exchange(block_rows_, 0), writer_.TakeBlock()};
+  Pending piece{journal_, std::exchange(block_rows_, 0), writer_.TakeBlock()};
+  journal_bytes_ += piece.bytes.size();
+  return piece;
 }
 
 void Capture::StartJournal() {
   writer_.StartFile();
   ++journal_;
   journal_rows_ = count_ = 0;
+  journal_bytes_ = 0;
 }
 
 void Capture::Append(const Call& call, const inference::RunOutput& output,

@@ -106,6 +106,7 @@ class Capture {
   JournalWriter writer_;                 // encodes into memory
   std::vector<Prediction> predictions_;  // of the row that is being added; keeps its memory
   int64_t journal_ = 1;                  // the number of the open one
+  size_t journal_bytes_ = 0;             // of its blocks that were taken
   int64_t block_rows_ = 0;               // recorded in the writer's block
   CaptureHealth health_;
   int64_t journal_rows_ = 0;        // recorded in it

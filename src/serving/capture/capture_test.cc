@@ -336,6 +336,22 @@ TEST(Journal, ReadsWhatWasWritten) {
   EXPECT_EQ(truths, 1);
 }
 
+TEST(RowStore, LongTextsAreBoundedToo) {
+  RowStore rows(131'072, 16 << 20);
+  const Prediction prediction = 1.0;
+  const std::vector<double> numbers = {1, NAN};
+  const std::vector<std::string> texts = {std::string(1 << 20, 'x')};
+  for (int64_t i = 0; i < 200; ++i) {
+    const std::string id = std::to_string(i);
+    ASSERT_TRUE(rows.Add(kLayout, {i, i, id, "1", numbers, texts, {&prediction, 1}}));
+  }
+  EXPECT_LE(rows.rows(), 40u);
+  EXPECT_GE(rows.rows(), 16u);
+  EXPECT_TRUE(rows.Has("199"));
+  EXPECT_FALSE(rows.Has("0"));
+  EXPECT_GT(rows.evicted_until(), 100);
+}
+
 TEST(Journal, KeepsAllOutputs) {
   Layout layout = kLayout;
   layout.outputs = {"probabilities", "score"};

@@ -59,7 +59,7 @@ struct Truths {
 };
 
 struct Journals {
-  RowStore rows{SIZE_MAX};
+  RowStore rows{SIZE_MAX, SIZE_MAX};
   Truths truths;
 
   Status Read(const std::string& path) {

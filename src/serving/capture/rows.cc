@@ -42,6 +42,17 @@ class MixedColumn {
   sql::Column column_;
 };
 
+// What a row takes in memory, about.
+size_t BytesOf(const RowView& row) {
+  size_t bytes = 128 + row.id.size() + row.numbers.size_bytes();
+  for (const std::string& text : row.texts) bytes += sizeof(text) + text.size();
+  for (const Prediction& prediction : row.predictions) {
+    const auto* text = std::get_if<std::string>(&prediction);
+    bytes += sizeof(prediction) + (text != nullptr ? text->size() : 0);
+  }
+  return bytes;
+}
+
 sql::Column FixedColumn(std::string name, sql::Type type, std::string declared) {
   sql::Column column;
   column.name = std::move(name);
@@ -152,10 +163,11 @@ class RowStore::TableBuilder {
 };
 
 RowStore::Block& RowStore::BlockFor(const Layout& layout) {
-  if (!blocks_.empty() && blocks_.back()->rows() < kBlockRows && blocks_.back()->layout == layout) {
+  if (!blocks_.empty() && blocks_.back()->rows() < kBlockRows &&
+      blocks_.back()->bytes < kBlockBytes && blocks_.back()->layout == layout) {
     return *blocks_.back();
   }
-  while (!blocks_.empty() && rows_ + kBlockRows > rows_max_) EvictOldest();
+  while (!blocks_.empty() && (rows_ + kBlockRows > rows_max_ || bytes_ > bytes_max_)) EvictOldest();
   auto block = std::make_unique<Block>();
   block->layout = layout;
   block->numbers.reserve(kBlockRows * layout.columns.size());
@@ -171,6 +183,7 @@ void RowStore::EvictOldest() {
     index_.Erase(block.hashes[row], first_block_ * kBlockRows + row);
   }
   rows_ -= block.rows();
+  bytes_ -= block.bytes;
   evicted_until_ = std::max(evicted_until_, block.last_time);
   blocks_.pop_front();
   ++first_block_;
@@ -206,6 +219,9 @@ bool RowStore::Add(const Layout& layout, const RowView& row) {
   block.predictions.insert(block.predictions.end(), row.predictions.begin(), row.predictions.end());
   block.truths.emplace_back();
   index_.Insert(hash, (first_block_ + blocks_.size() - 1) * kBlockRows + block.rows() - 1);
+  const size_t bytes = BytesOf(row);
+  block.bytes += bytes;
+  bytes_ += bytes;
   ++rows_;
   return true;
 }

@@ -1,7 +1,8 @@
 // The newest captured rows, in memory: what monitors ask for, and which ids have been seen.
 //
 // Rows lie in blocks of at most 1,024 rows of one layout; the oldest block goes when there are more
-// than `rows_max`. Pure data; the owner's lock guards it.
+// than `rows_max`, or when they hold more than `bytes_max` (of texts, mostly). Pure data; the
+// owner's lock guards it.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ namespace tatara::serving {
 
 class RowStore {
  public:
-  explicit RowStore(size_t rows_max = 131'072) : rows_max_(rows_max) {}
+  explicit RowStore(size_t rows_max = 131'072, size_t bytes_max = 256 << 20)
+      : rows_max_(rows_max), bytes_max_(bytes_max) {}
 
   bool Has(std::string_view id) const { return Find(id) != IdIndex::kNone; }
   // False: a row of this id is there.
@@ -36,6 +38,7 @@ class RowStore {
  private:
   // Places count rows from the first that ever was: block * kBlockRows + row.
   static constexpr size_t kBlockRows = 1024;
+  static constexpr size_t kBlockBytes = 8 << 20;  // a block of more than that takes no more rows
   struct Block {
     Layout layout;
     int64_t first_time = INT64_MAX, last_time = INT64_MIN;
@@ -48,6 +51,7 @@ class RowStore {
     std::vector<std::string> texts;       // row-major
     std::vector<Prediction> predictions;  // row-major: the prediction, then the other outputs
     std::vector<std::optional<std::string>> truths;
+    size_t bytes = 0;  // about
     size_t rows() const { return times.size(); }
     std::string_view id(size_t row) const {
       const size_t begin = row == 0 ? 0 : id_ends[row - 1];
@@ -64,7 +68,9 @@ class RowStore {
   uint32_t VersionIndex(std::string_view version);
 
   size_t rows_max_;
+  size_t bytes_max_;
   size_t rows_ = 0;
+  size_t bytes_ = 0;
   int64_t evicted_until_ = INT64_MIN;
   uint64_t first_block_ = 0;  // the number of blocks_.front()
   std::deque<std::unique_ptr<Block>> blocks_;
