@@ -7,7 +7,48 @@
 namespace tatara::pipelines {
 namespace {
 
-constexpr size_t kReasonsShown = 4;
+constexpr size_t kReasonsShown = 3;
+
+const Value* FindKey(const Value& map, const Value& key) {
+  for (const auto& [name, value] : map.AsMap()) {
+    if (Equals(name, key)) return &value;
+  }
+  return nullptr;
+}
+
+std::string ChangeText(const Value& then, const Value& now) {
+  const std::string before = ShowValue(then), after = ShowValue(now);
+  if (before != after) return before + " -> " + after;
+  return PythonJson(then) + " -> " + PythonJson(now);  // 1 -> "1"
+}
+
+// What differs below a parameter, leaf by leaf; a part that is wholly new or gone is one reason.
+// Either side may be null: not there.
+void CompareValues(const std::string& name, const Value* then, const Value* now,
+                   std::vector<std::string>& reasons) {
+  if (now == nullptr) return reasons.push_back(name + " is gone");
+  if (then == nullptr) return reasons.push_back(name + " is new");
+  if (Equals(*now, *then)) return;
+  const size_t before = reasons.size();
+  if (then->IsMap() && now->IsMap()) {
+    for (const auto& [key, value] : now->AsMap()) {
+      CompareValues(name + "." + ScalarText(key), FindKey(*then, key), &value, reasons);
+    }
+    for (const auto& [key, value] : then->AsMap()) {
+      if (FindKey(*now, key) == nullptr)
+        reasons.push_back(name + "." + ScalarText(key) + " is gone");
+    }
+  } else if (then->IsList() && now->IsList()) {
+    const Value::List &old = then->AsList(), &present = now->AsList();
+    for (size_t i = 0; i < std::max(old.size(), present.size()); ++i) {
+      CompareValues(name + "." + std::to_string(i), i < old.size() ? &old[i] : nullptr,
+                    i < present.size() ? &present[i] : nullptr, reasons);
+    }
+  }
+  if (reasons.size() == before) {
+    reasons.push_back(name + " changed " + ChangeText(*then, *now));
+  }
+}
 
 // DVC compares a tuple of a Python file with a list, too; we have no tuples.
 void CompareParams(const ParamsDependency& params, const std::optional<Value>& file,
@@ -21,13 +62,7 @@ void CompareParams(const ParamsDependency& params, const std::optional<Value>& f
     return;
   }
   const auto compare = [&](const std::string& key, const Value* now, const Value* then) {
-    const std::string name = params.path + ": " + key;
-    if (now == nullptr)
-      reasons.push_back(name + " is gone");
-    else if (then == nullptr)
-      reasons.push_back(name + " is new");
-    else if (!Equals(*now, *then))
-      reasons.push_back(name + " changed " + ShowValue(*then) + " -> " + ShowValue(*now));
+    CompareValues(params.path + ": " + key, then, now, reasons);
   };
   if (!params.keys.empty()) {
     for (const std::string& key : params.keys) {

@@ -226,7 +226,7 @@ TEST_F(ChangesTest, EachReason_IsTold) {
   SetParams("2013-05-06", Value(1.0));  // 1 and 1.0 are the same
   EXPECT_EQ(Why(), "params.yaml: data.end changed 2013-04-01 -> 2013-05-06");
   SetParams("2013-04-01", Value("1"));
-  EXPECT_EQ(Why(), "params.yaml: n changed 1 -> 1");
+  EXPECT_EQ(Why(), "params.yaml: n changed 1 -> \"1\"");
   facts.params = {std::nullopt};
   EXPECT_EQ(Why(), "params.yaml is missing");
   SetParams("2013-04-01", Value(1));
@@ -241,6 +241,42 @@ TEST_F(ChangesTest, EachReason_IsTold) {
   EXPECT_EQ(Why(), "the output out is missing");
   stage.command = Value("other");
   EXPECT_EQ(Why(), "its command changed, the output out is missing");
+}
+TEST_F(ChangesTest, NestedParameters_NameTheLeaf) {
+  const auto parsed = [](const char* text) { return *FromYaml(*ParseYaml(text)); };
+  const char* then = "{rate: 0.1, leaves: 31, tags: [a, b], deep: {x: 1, y: {z: 2}}, e: {}}";
+  const std::pair<const char*, const char*> cases[] = {
+      {"{leaves: 31, rate: 0.10, tags: [a, b], deep: {x: 1.0, y: {z: 2}}, e: {}}", ""},
+      {"{rate: 0.1, leaves: 63, tags: [a, b], deep: {x: 1, y: {z: 2}}, e: {}}",
+       "params.yaml: n.leaves changed 31 -> 63"},
+      {"{rate: 0.1, leaves: '31', tags: [a, c, d], deep: {x: 1, y: {z: 2}}, e: {}}",
+       "params.yaml: n.leaves changed 31 -> \"31\", params.yaml: n.tags.1 changed b -> c, "
+       "params.yaml: n.tags.2 is new"},
+      {"{rate: 0.1, leaves: 31, tags: [a], deep: {x: 1, y: {z: 3}, w: 4}, e: {}}",
+       "params.yaml: n.tags.1 is gone, params.yaml: n.deep.y.z changed 2 -> 3, "
+       "params.yaml: n.deep.w is new"},
+      {"{rate: 0.1, leaves: 31, tags: [a, b], deep: 5, e: {}}",
+       "params.yaml: n.deep changed {\"x\": 1, \"y\": {\"z\": 2}} -> 5"},
+      {"{rate: 0.1, leaves: 31, tags: [a, b], deep: {x: 1, y: {z: 2}}, e: []}",
+       "params.yaml: n.e changed {} -> []"},
+      {"{rate: 1, leaves: 1, tags: 1, deep: {x: 2}}",
+       "params.yaml: n.rate changed 0.1 -> 1, params.yaml: n.leaves changed 31 -> 1, "
+       "params.yaml: n.tags changed [\"a\", \"b\"] -> 1 and 3 more"},
+      {"7",
+       "params.yaml: n changed {\"deep\": {\"x\": 1, \"y\": {\"z\": 2}}, \"e\": {}, \"leaves\": "
+       "31, \"ra... -> 7"},
+  };
+  entry.params.Find("params.yaml")->Set("n", parsed(then));
+  for (const auto& [now, why] : cases) {
+    SetParams("2013-04-01", parsed(now));
+    EXPECT_EQ(Why(), why) << now;
+  }
+  stage.params[0].keys.clear();  // the whole file
+  entry.params.Set("params.yaml", parsed("{model: {leaves: 31}, old: 1}"));
+  facts.params = {parsed("{model: {leaves: 63}, new: 1}")};
+  EXPECT_EQ(Why(),
+            "params.yaml: model.leaves changed 31 -> 63, params.yaml: new is new, "
+            "params.yaml: old is gone");
 }
 TEST_F(ChangesTest, RemovedInputs_ChangeNothing) {
   stage.deps.clear();
