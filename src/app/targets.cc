@@ -7,11 +7,12 @@ namespace tatara::app {
 Result<std::string> PipelineTarget::Start(db::Tx& tx, const events::Delivery& delivery) {
   const auto applied = TRY(project::FindApplied(tx, delivery.project));
   if (!applied) return NotFound("project '" + delivery.project + "' is not applied any more");
-  const events::Lookup lookup = [&](std::string_view name) -> std::optional<std::string> {
+  project::ParseOptions options;
+  options.lookup = [&](std::string_view name) -> std::optional<std::string> {
     const auto found = applied->environment.find(std::string(name));
     return found == applied->environment.end() ? std::nullopt : std::optional(found->second);
   };
-  const project::Project project = TRY(project::Parse(applied->text, lookup));
+  const project::Project project = TRY(project::Parse(applied->text, options));
   const project::PipelineSpec* pipeline = project.FindPipeline(delivery.target);
   if (pipeline == nullptr) return NotFound("there is no pipeline '" + delivery.target + "'");
   pipelines::RunRequest request =

@@ -84,6 +84,12 @@ struct GateOptions {
   int64_t min_groups = 5;
 };
 
+// kInvalid, with the nearest name: no task has this metric, or it does not say which model is
+// better.
+Status CheckMetricName(const std::string& metric);
+// Four significant digits: a number in a sentence for people.
+std::string ShortNumber(double value);
+
 enum class Verdict { kPromote, kKeep, kRefuse };
 std::string_view VerdictName(Verdict verdict);  // "promote", "keep", "refuse"
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 
@@ -20,25 +21,6 @@ Result<std::vector<uint32_t>> GroupRows(const Rows& rows, const std::string& gro
     out.push_back(known.emplace(key, static_cast<uint32_t>(known.size())).first->second);
   }
   return out;
-}
-
-// A metric by which models of some task are compared.
-Status CheckMetricName(const std::string& metric) {
-  std::vector<std::string> names;
-  for (const stats::Task task :
-       {stats::Task::kRegression, stats::Task::kBinary, stats::Task::kMulticlass}) {
-    for (std::string& name : stats::MetricNames(task)) {
-      if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
-    }
-  }
-  if (std::ranges::find(names, metric) == names.end()) {
-    return Invalid("unknown metric '" + metric + "'" + DidYouMean(metric, names) + " (there are " +
-                   Join(names, ", ") + ")");
-  }
-  if (!stats::LowerIsBetter(metric)) {
-    return Invalid("metric '" + metric + "' does not say which model is better");
-  }
-  return {};
 }
 
 Status CheckMetric(const std::string& metric, stats::Task task) {
@@ -71,7 +53,7 @@ Status CheckComparable(const Predictions& candidate, const Predictions& champion
 }
 
 std::string Number(const std::optional<double>& value) {
-  return value ? FormatDouble(*value) : "undefined";
+  return value ? ShortNumber(*value) : "undefined";
 }
 
 // What forbids a verdict, or empty.
@@ -131,6 +113,31 @@ std::string_view VerdictName(Verdict verdict) {
       return "refuse";
   }
   return "refuse";
+}
+
+Status CheckMetricName(const std::string& metric) {
+  std::vector<std::string> names;
+  for (const stats::Task task :
+       {stats::Task::kRegression, stats::Task::kBinary, stats::Task::kMulticlass}) {
+    for (std::string& name : stats::MetricNames(task)) {
+      if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+    }
+  }
+  if (std::ranges::find(names, metric) == names.end()) {
+    return Invalid("unknown metric '" + metric + "'" + DidYouMean(metric, names) + " (there are " +
+                   Join(names, ", ") + ")");
+  }
+  if (!stats::LowerIsBetter(metric)) {
+    return Invalid("metric '" + metric + "' does not say which model is better");
+  }
+  return {};
+}
+
+std::string ShortNumber(double value) {
+  char buffer[32];
+  auto [end, error] =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::general, 4);
+  return std::string(buffer, end);
 }
 
 Result<GateReport> Gate(const GateOptions& options) {

@@ -124,8 +124,7 @@ class WindowJudge {
   // The condition over the table of the window's rows; null is not judged.
   void JudgeSql(const ExpectRule& rule, sql::Engine* engine) {
     if (engine == nullptr) return;
-    auto answer =
-        engine->Read({.text = "SELECT CAST((" + rule.sql + ") AS BOOLEAN) FROM window_rows"});
+    auto answer = engine->Read({.text = QueryOf(rule)});
     if (!answer) {
       out_.problems.push_back("expect rule '" + rule.name + "': " + answer.error().message);
       return;

@@ -51,6 +51,10 @@ void ParseExpect(const Yaml& node, MonitorSpec& spec, YamlFields& fields) {
 
 }  // namespace
 
+std::string QueryOf(const ExpectRule& rule) {
+  return "SELECT CAST((" + rule.sql + ") AS BOOLEAN) FROM window_rows";
+}
+
 Result<MonitorSpec> ParseMonitor(const std::string& name, const Yaml& node) {
   YamlFields fields(node, "monitor '" + name + "'");
   MonitorSpec spec;

@@ -15,6 +15,9 @@ struct ExpectRule {
   std::string sql;  // a condition over the window's rows; empty: `auto`
 };
 
+// What judges a rule that has SQL, over the table `window_rows`.
+std::string QueryOf(const ExpectRule& rule);
+
 struct MonitorSpec {
   std::string name;
   std::string endpoint;

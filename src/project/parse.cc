@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "base/yaml_fields.h"
+#include "project/check.h"
 #include "project/project.h"
 
 namespace tatara::project {
@@ -156,9 +157,9 @@ Status CheckReferences(const Project& project, const Yaml& root) {
   return {};
 }
 
-Result<Project> ParseTree(const Yaml& root, const events::Lookup& lookup) {
+Result<Project> ParseTree(const Yaml& root, const ParseOptions& options) {
   if (!root.IsMap()) return Invalid("line 1: a map is wanted, beginning with project: NAME");
-  YamlFields fields(root, "tatara.yaml");
+  YamlFields fields(root, options.file);
   Project project;
   project.name = fields.Text("project");
   const Yaml* pipelines = fields.Node("pipelines");
@@ -176,17 +177,28 @@ Result<Project> ParseTree(const Yaml& root, const events::Lookup& lookup) {
   FillFromDefault(project, resources);
   TRY(ParseEntries(queues, "queues", project.queues, ParseQueue));
   if (features != nullptr) project.features = TRY(features::ParseFeatures(*features));
-  TRY(ParseEntries(endpoints, "endpoints", project.endpoints, serving::ParseEndpoint));
-  TRY(ParseEntries(monitors, "monitors", project.monitors, monitor::ParseMonitor));
+  TRY(ParseEntries(endpoints, "endpoints", project.endpoints,
+                   [](const std::string& name, const Yaml& node) -> Result<serving::EndpointSpec> {
+                     auto spec = TRY(serving::ParseEndpoint(name, node));
+                     TRY(CheckAlias(spec, node));
+                     return spec;
+                   }));
+  TRY(ParseEntries(monitors, "monitors", project.monitors,
+                   [&](const std::string& name, const Yaml& node) -> Result<monitor::MonitorSpec> {
+                     auto spec = TRY(monitor::ParseMonitor(name, node));
+                     TRY(CheckExpect(spec, node, options));
+                     return spec;
+                   }));
   TRY(ParseEntries(alarms, "alarms", project.alarms, [](const std::string& name, const Yaml& node) {
     return telemetry::ParseAlarm(name, node);
   }));
   TRY(ParseEntries(rules, "rules", project.rules, events::ParseRule));
   TRY(ParseEntries(notices, "notices", project.notices,
                    [&](const std::string& name, const Yaml& node) {
-                     return events::ParseNotice(name, node, lookup);
+                     return events::ParseNotice(name, node, options.lookup);
                    }));
   TRY(CheckReferences(project, root));
+  if (rules != nullptr) project.warnings = MissingAlarms(project, *rules, options.file);
   return project;
 }
 
@@ -199,11 +211,11 @@ const PipelineSpec* Project::FindPipeline(std::string_view pipeline) const {
   return nullptr;
 }
 
-Result<Project> Parse(std::string_view text, const events::Lookup& lookup) {
+Result<Project> Parse(std::string_view text, const ParseOptions& options) {
   auto root = ParseYaml(text);
-  if (!root) return std::unexpected(InFile("tatara.yaml", root.error()));
-  auto project = ParseTree(*root, lookup);
-  if (!project) return std::unexpected(InFile("tatara.yaml", project.error()));
+  if (!root) return std::unexpected(InFile(options.file, root.error()));
+  auto project = ParseTree(*root, options);
+  if (!project) return std::unexpected(InFile(options.file, project.error()));
   return project;
 }
 

@@ -49,13 +49,23 @@ struct Project {
   std::vector<telemetry::AlarmSpec> alarms;
   std::vector<events::RuleSpec> rules;
   std::vector<events::NoticeSpec> notices;
+  // What may be meant so but is likely a mistake, a line each: "tatara.yaml:9: rule 'r': ...".
+  std::vector<std::string> warnings;
 
   const PipelineSpec* FindPipeline(std::string_view pipeline) const;
 };
 
-// The text of a tatara.yaml. `lookup` gives the variables of `apply`'s environment for ${NAME}.
-// Errors begin with "tatara.yaml: line N: ".
-Result<Project> Parse(std::string_view text, const events::Lookup& lookup);
+struct ParseOptions {
+  std::string file = "tatara.yaml";  // for messages
+  events::Lookup lookup;             // the variables of `apply`'s environment, for ${NAME}
+  // Says whether an SQL query is well formed; null: not asked.
+  std::function<Status(const std::string& query)> check_sql;
+};
+// The text of a tatara.yaml. Errors begin with "FILE:N: ".
+Result<Project> Parse(std::string_view text, const ParseOptions& options);
+// For `check_sql`: asks the SQL engine, which loads at the first query. Where it cannot be loaded
+// every query passes. For one Parse; one thread.
+std::function<Status(const std::string& query)> SqlChecker();
 
 // One thing of a project in canonical form.
 struct Item {

@@ -21,10 +21,12 @@ Result<pipelines::RunRequest> Resolve(pipelines::RunRequest request) {
   const auto folder = FolderOfProject(request.folder);
   if (!folder) return request;
   const std::string text = TRY(os::ReadFile(os::JoinPath(*folder, "tatara.yaml"), 16 << 20));
-  const Project project = TRY(Parse(text, [&](std::string_view name) -> std::optional<std::string> {
+  ParseOptions options;
+  options.lookup = [&](std::string_view name) -> std::optional<std::string> {
     const auto found = request.environment.find(std::string(name));
     return found == request.environment.end() ? std::nullopt : std::optional(found->second);
-  }));
+  };
+  const Project project = TRY(Parse(text, options));
   const PipelineSpec* named =
       request.targets.empty() ? nullptr : project.FindPipeline(request.targets[0]);
   if (named != nullptr && request.targets.size() > 1) {

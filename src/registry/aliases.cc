@@ -7,6 +7,12 @@
 namespace tatara::registry {
 namespace {
 
+std::string Shown(int64_t version) {
+  return version == 0 ? "no version" : "version " + std::to_string(version);
+}
+
+}  // namespace
+
 Status CheckAliasName(std::string_view alias) {
   if (alias.empty()) return Invalid("Registered model alias name cannot be empty.");
   const bool good = std::ranges::all_of(alias, [](char c) {
@@ -28,12 +34,6 @@ Status CheckAliasName(std::string_view alias) {
   if (like_version) return Invalid("Version alias name '" + std::string(alias) + "' is reserved.");
   return {};
 }
-
-std::string Shown(int64_t version) {
-  return version == 0 ? "no version" : "version " + std::to_string(version);
-}
-
-}  // namespace
 
 Result<std::optional<Alias>> FindAlias(db::Reader& reader, std::string_view model,
                                        std::string_view alias) {

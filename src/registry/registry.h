@@ -109,6 +109,9 @@ Status DeleteVersionTag(db::Tx& tx, std::string_view name, int64_t version, std:
 Result<std::vector<Version>> VersionsOfRun(db::Reader& reader, const RunId& run);
 
 // --- Aliases ---
+// kInvalid: empty, too long, other characters than letters, digits, '_' and '-', or a reserved name
+// (latest, v1, v22).
+Status CheckAliasName(std::string_view alias);
 struct AliasMove {
   std::string model;
   std::string alias;

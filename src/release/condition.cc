@@ -3,14 +3,23 @@
 #include <cctype>
 
 #include "base/strings.h"
+#include "evaluation/evaluation.h"
 
 namespace tatara::release {
 namespace {
 
 struct Operand {
-  std::string text;  // "9", "eval_mae = 7.74"
+  std::string text;  // as it stands: "9", "eval_mae"
   double value = 0;
+  bool is_metric = false;
 };
+
+// "9", "eval_mae = 7.74"; with `exact` so many digits that equal texts are equal numbers.
+std::string Shown(const Operand& operand, bool exact) {
+  if (!operand.is_metric) return operand.text;
+  return operand.text + " = " +
+         (exact ? FormatDouble(operand.value) : evaluation::ShortNumber(operand.value));
+}
 
 // Recursive descent; with no lookup it only checks the form.
 class Parser {
@@ -101,7 +110,8 @@ class Parser {
                        : op == ">=" ? a >= b
                        : op == "==" ? a == b
                                     : a != b;
-    why_ += (why_.empty() ? "" : "; ") + left.text + " " + op + " " + right.text +
+    const bool exact = a != b && evaluation::ShortNumber(a) == evaluation::ShortNumber(b);
+    why_ += (why_.empty() ? "" : "; ") + Shown(left, exact) + " " + op + " " + Shown(right, exact) +
             (holds ? "" : " does not hold");
     return holds;
   }
@@ -128,7 +138,7 @@ class Parser {
     const auto value = (*metric_)(token);
     if (!value) return Invalid("condition: the run has no metric '" + token + "'");
     operand.value = *value;
-    operand.text += " = " + FormatDouble(*value);
+    operand.is_metric = true;
     return operand;
   }
 

@@ -45,6 +45,12 @@ TEST(Condition, NamesWhatIsWrong) {
 TEST(Condition, SaysWhy) {
   EXPECT_EQ(EvaluateCondition("mae <= 9 and mae < 7", Lookup)->why,
             "mae = 7.5 <= 9; mae = 7.5 < 7 does not hold");
+  const auto long_numbers = [](std::string_view name) -> std::optional<double> {
+    return name == "mae" ? 7.738112345 : 7.738112346;
+  };
+  EXPECT_EQ(EvaluateCondition("mae <= 9", long_numbers)->why, "mae = 7.738 <= 9");
+  EXPECT_EQ(EvaluateCondition("line < mae", long_numbers)->why,
+            "line = 7.738112346 < mae = 7.738112345 does not hold");
 }
 
 }  // namespace

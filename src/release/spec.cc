@@ -1,5 +1,6 @@
 #include "base/yaml_fields.h"
 #include "evaluation/evaluation.h"
+#include "registry/registry.h"
 #include "release/condition.h"
 #include "release/release.h"
 
@@ -20,6 +21,9 @@ Result<GateSpec> ParseGate(const Yaml& node) {
   gate.min_rows = fields.IntOr("min_rows", gate.min_rows);
   gate.min_groups = fields.IntOr("min_groups", gate.min_groups);
   TRY(fields.Finish());
+  if (Status known = evaluation::CheckMetricName(gate.metric); !known) {
+    return std::unexpected(YamlError(*node.Find("metric"), "gate: " + known.error().message));
+  }
   if (!gate.first.empty()) {
     if (Status sound = CheckCondition(gate.first); !sound) {
       return std::unexpected(YamlError(*node.Find("first"), sound.error().message));
@@ -57,6 +61,9 @@ Result<std::optional<ReleaseSpec>> ParseRelease(const Yaml* register_node, const
       return std::unexpected(YamlError(*promote_node, "promote wants the name of an alias"));
     }
     spec.promote = promote_node->scalar;
+    if (Status fine = registry::CheckAliasName(spec.promote); !fine) {
+      return std::unexpected(YamlError(*promote_node, "promote: " + fine.error().message));
+    }
   }
   if (spec.gate && spec.promote.empty()) {
     return std::unexpected(YamlError(*gate_node, "a gate judges against an alias: add promote:"));

@@ -254,6 +254,16 @@ Status Engine::CheckReadOnly(const Query& query) {
   return Denied(std::string(kOnlyReads));
 }
 
+Status Engine::CheckSyntax(const Query& query) {
+  const auto kind = driver_->Classify(query.text);
+  if (kind && *kind == StatementKind::kSeveral) return Invalid("one statement at a time");
+  if (kind) return {};
+  if (kind.error().code != Code::kInternal) return std::unexpected(kind.error());
+  // What parses is looked up as well, and fails on names that exist elsewhere: no fault of form.
+  if (!kind.error().message.starts_with("Parser Error: ")) return {};
+  return std::unexpected(ErrorOfMessage(kind.error().message, query.text));
+}
+
 Status Engine::Stream(const Query& query, const std::function<Status(const Table&)>& take) {
   return Run(query, [&]() -> Status {
     const auto cursor = TRY(driver_->Open(query));

@@ -89,6 +89,9 @@ class Engine {
   // SUMMARIZE, EXPLAIN); else kInvalid, kDenied for one that would change something.
   Status CheckReadOnly(const Query& query);
 
+  // Nothing if this parses as one statement, whether or not the names in it exist; else kInvalid.
+  Status CheckSyntax(const Query& query);
+
   // The whole result.
   Result<Table> Read(const Query& query);
   // The result in pieces of about 2,000 rows; the table is reused between calls. An error of

@@ -228,6 +228,17 @@ TEST(StatementBody, EndsAtTheLastToken) {
   }
 }
 
+TEST_F(SqlTest, CheckSyntax_LooksAtTheFormOnly) {
+  for (const char* text :
+       {"SELECT 1", "SELECT avg(nope) > 3 FROM not_here", "SELECT nofunction(1)"}) {
+    EXPECT_TRUE(engine_->CheckSyntax(Sql(text))) << text;
+  }
+  for (const char* text :
+       {"SELECT avg(x >> FROM t", "SELECT (a >) FROM t", "SELECT 1; SELECT 2", ""}) {
+    EXPECT_EQ(engine_->CheckSyntax(Sql(text)).error().code, Code::kInvalid) << text;
+  }
+}
+
 TEST_F(SqlTest, CheckReadOnly_RefusesWhatChanges) {
   for (const char* text : {"SELECT 1", "FROM range(3)", "VALUES (1)", "DESCRIBE SELECT 1",
                            "EXPLAIN SELECT 1", "WITH a AS (SELECT 1) FROM a"}) {

@@ -165,6 +165,23 @@ def a_broken_dvc_yaml_is_refused_before_anything_runs(binary):
         alive(t)
 
 
+RELEASE = "pipelines:\n  train:\n    file: dvc.yaml\n    register: {model: m, run: run.txt}\n"
+EXPECT = "endpoints:\n  e: {{model: 'models:/m@champion'}}\nmonitors:\n  m:\n    endpoint: e\n    expect: {{good: '{}'}}\n"
+
+
+@tests.test
+def an_alarm_that_is_not_in_the_file_is_a_warning_and_an_unknown_column_none(binary):
+    with tatara(binary) as t:
+        t.up()
+        t.write("other.yaml", "project: p\n" + EXPECT.format("avg(nowhere) > 1") + "alarms:\n  quality: {metric: {name: x}, when: maximum > 1, period: 1m, datapoints: 1 of 1}\nnotices:\n  n: {webhook: ''}\n"
+                "rules:\n  r: {when: {source: [tatara.alarm], detail: {alarm: [qualty]}}, notify: n}\n")
+        for command in ("plan", "apply"):
+            result = t.run(command, "--yes", "-f", "other.yaml")
+            assert result.code == 0 and result.err.count("\n") == 1, (result.code, result.err)
+            assert all(text in result.err for text in ("warning: other.yaml:13: ", "'qualty'", "'quality'")), result.err
+        assert len(t.json("plan", "-f", "other.yaml")["warnings"]) == 1 and t.json("plan", "-f", "other.yaml")["changes"] == []
+
+
 @tests.test
 def a_wrong_tatara_yaml_names_line_and_nearest_key_and_changes_nothing(binary):
     cases = [("alarm:\n  a: {}\n", ["tatara.yaml:2: ", "alarms"]), ("alarms:\n  a:\n    metrc: {name: x}\n    when: maximum > 1\n", ["tatara.yaml:4: ", "metric"]),
@@ -177,6 +194,10 @@ def a_wrong_tatara_yaml_names_line_and_nearest_key_and_changes_nothing(binary):
              ("notices:\n  n: {webhook: '${NOT_SET_ANYWHERE}'}\n", ["NOT_SET_ANYWHERE"]), ("notices:\n  n: {webhook: 'ftp://x'}\n", ["tatara.yaml:3: "]),
              ("monitors:\n  m: {endpoint: gone}\n", ["gone"]), ("monitors:\n  m: {endpoint: e, every: 0d}\nendpoints:\n  e: {model: 'models:/m@champion'}\n", ["tatara.yaml:3: "]),
              ("endpoints:\n  e: {model: 'm.pkl'}\n", ["tatara.yaml:3: "]), ("endpoints: []\n", ["tatara.yaml:2: "]), ("pipelines:\n  train: {file: gone.yaml}\n", ["gone.yaml"]),
+             (RELEASE + "    gate: {data: d.csv, label: y, metric: maee}\n    promote: champion\n", ["tatara.yaml:6: ", "'maee'", "'mae'"]),
+             (RELEASE + "    promote: 'a b/c'\n", ["tatara.yaml:6: ", "'a b/c'"]), ("endpoints:\n  e: {model: 'models:/m@a b'}\n", ["tatara.yaml:3: ", "'a b'"]),
+             (EXPECT.format("avg(x >> 1"), ["tatara.yaml:7: ", "'good'", "yntax error"]), (EXPECT.format("avg(x) > 1) AS x; DROP TABLE y; SELECT ((2"), ["tatara.yaml:7: "]),
+            
              ("features:\n  views:\n    v: {source: gone}\n", ["gone"]), ("queues:\n  q: {engine: proces}\n", ["tatara.yaml:3: ", "process"]), ("pipelines: [\n", ["tatara.yaml:"])]
     hints = [("endpoints:\n  e: {model: 'models:/m@champion', rollout: {canary: [10%]}}\n", "rollout"), ("rules:\n  r: {push: {branch: main}, run: train}\npipelines:\n  train: dvc.yaml\n", "push"),
              ("queues:\n  q: {engine: docker}\n", "docker"), ("queues:\n  q: {engine: aws-batch, job_queue: x}\n", "aws-batch"),
@@ -192,6 +213,9 @@ def a_wrong_tatara_yaml_names_line_and_nearest_key_and_changes_nothing(binary):
             for command in ("plan", "apply"):
                 refused(t, 2, "tatara.yaml", *wanted, words=[command, "--yes"])
         assert refused(t, 3, "other.yaml", words=["apply", "-f", "other.yaml"])
+        t.write("other.yaml", "project: p\nalarm: {}\n")
+        for command in ("plan", "apply"):
+            assert "tatara.yaml" not in refused(t, 2, "other.yaml:2: ", "alarms", words=[command, "--yes", "-f", "other.yaml"]).err
         assert [e["name"] for e in t.json("endpoints")["endpoints"]] == ["kept"] and len(t.json("events")["events"]) == before
         for words, text in [(["submit", "--gpus", "1", "--", "true"], "gpus"), (["submit", "--image", "x", "--", "true"], "image"), (["submit", "--array", "3", "--", "true"], "array"),
                             (["up", "--database", "postgres://x"], "database"), (["features", "get"], ""), (["features", "materialize"], "")]:

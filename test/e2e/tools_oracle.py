@@ -484,6 +484,8 @@ def gate_promotes_keeps_and_refuses(binary):
         assert code == 0 and answer["verdict"] == "promote" and answer["rows"] == 597 and answer["groups"] is None and answer["lower_is_better"] is True, answer
         assert near(answer["candidate"], mae[good]) and answer["interval"][1] < 0 and near(answer["difference"], answer["candidate"] - answer["champion"]), answer
         assert (answer["resamples"], answer["seed"], answer["confidence"], answer["metric"]) == (2000, 7, 0.95, "mae")
+        low, high = answer["interval"]
+        assert answer["reason"].startswith(f"the difference {answer['difference']:.4g} lies in [{low:.4g}, {high:.4g}], wholly"), answer["reason"]
         assert gate(good, bad)[1]["interval"] == answer["interval"] and gate(good, bad, "--seed", "8")[1]["interval"] != answer["interval"]
         assert gate(bad, good)[0:2][0] == 1 and gate(bad, good)[1]["verdict"] == "keep"
         code, equal, _ = gate(good, good)

@@ -27,23 +27,30 @@ Result<Request> RequestOf(net::Request& http) {
     }
   }
   const auto& variables = request.apply.environment;
-  request.project = TRY(
-      project::Parse(request.apply.text, [&](std::string_view name) -> std::optional<std::string> {
-        const auto found = variables.find(std::string(name));
-        return found == variables.end() ? std::nullopt : std::optional(found->second);
-      }));
+  project::ParseOptions options;
+  options.file = TRY(body.GetStringOr("file", options.file));
+  options.lookup = [&](std::string_view name) -> std::optional<std::string> {
+    const auto found = variables.find(std::string(name));
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
+  };
+  options.check_sql = project::SqlChecker();
+  request.project = TRY(project::Parse(request.apply.text, options));
   return request;
 }
 
-Json ChangesJson(const std::string& project, const std::vector<project::Change>& changes) {
-  return Json::Of({{"project", project}, {"changes", project::ToJson(changes)}});
+Json ChangesJson(const project::Project& project, const std::vector<project::Change>& changes) {
+  Json::Array warnings;
+  for (const std::string& line : project.warnings) warnings.emplace_back(line);
+  return Json::Of({{"project", project.name},
+                   {"changes", project::ToJson(changes)},
+                   {"warnings", std::move(warnings)}});
 }
 
 Result<Json> PlanProject(const ProjectContext& context, net::Request& http) {
   const Request request = TRY(RequestOf(http));
   const auto present = TRY(context.database.Read(
       [&](db::Reader& reader) { return project::AppliedItems(reader, request.project.name); }));
-  return ChangesJson(request.project.name,
+  return ChangesJson(request.project,
                      project::Difference(present, project::ItemsOf(request.project)));
 }
 
@@ -53,7 +60,7 @@ Result<Json> ApplyProject(const ProjectContext& context, net::Request& http) {
     return project::Apply(tx, request.apply, request.project, context.clock.Now());
   }));
   context.applied();
-  return ChangesJson(request.project.name, changes);
+  return ChangesJson(request.project, changes);
 }
 
 Result<Json> ListMonitors(const ProjectContext& context, net::Request&) {

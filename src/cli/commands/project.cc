@@ -24,6 +24,7 @@ Result<Json> ProjectBody(const Context& context) {
     if (IsValidUtf8(name) && IsValidUtf8(value)) environment.AsObject().emplace_back(name, value);
   }
   return Json::Of({{"folder", os::AbsolutePath(os::ParentOf(file))},
+                   {"file", file},
                    {"text", TRY(std::move(text))},
                    {"environment", std::move(environment)}});
 }
@@ -60,10 +61,19 @@ int64_t PrintChanges(Output& out, const Json& answer) {
   return removals;
 }
 
+void PrintWarnings(Output& out, const Json& answer) {
+  const Json* warnings = answer.Find("warnings");
+  if (warnings == nullptr) return;  // a server of an earlier version
+  for (const Json& line : warnings->AsArray()) {
+    out.Note("tatara: warning: " + line.AsString());
+  }
+}
+
 Result<int> Plan(Context& context) {
   const Json body = TRY(ProjectBody(context));
   auto session = TRY(Session::Open(context.globals, Access::kOwn));
   const Json answer = TRY(session->Post("/api/v1/project/plan", body));
+  PrintWarnings(context.out, answer);
   if (context.globals.json) {
     context.out.PrintJson(answer);
   } else if (answer.Find("changes")->AsArray().empty()) {
@@ -86,6 +96,7 @@ Result<int> Apply(Context& context) {
   const Json body = TRY(ProjectBody(context));
   auto session = TRY(Session::Open(context.globals, Access::kOwn));
   const Json plan = TRY(session->Post("/api/v1/project/plan", body));
+  PrintWarnings(context.out, plan);
   if (!context.globals.json && !plan.Find("changes")->AsArray().empty()) {
     const int64_t removals = PrintChanges(context.out, plan);
     const bool asks =
