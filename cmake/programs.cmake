@@ -3,7 +3,9 @@
 # Static and without the platform's libraries: it must start in a millisecond and run anywhere.
 add_executable(tatara-runner src/runner/runner_main.cc src/runner/runner.cc)
 target_include_directories(tatara-runner PRIVATE src)
-target_link_options(tatara-runner PRIVATE -static)
+# The sanitizers have no static form.
+target_compile_options(tatara-runner PRIVATE -fno-sanitize=all)
+target_link_options(tatara-runner PRIVATE -static -fno-sanitize=all)
 set_target_properties(tatara-runner PROPERTIES
   RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/tatara)
 

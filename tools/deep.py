@@ -33,12 +33,23 @@ def build(check, preset, targets, *options):
 
 
 def unit_tests(check, preset):
+    """Builds and runs them under one sanitizer; the folder of the programs."""
     tests = [f"{path.name}_test" for path in sorted((ROOT / "src").iterdir()) if list(path.rglob("*_test.cc"))]
-    extra = ["-DTATARA_FUZZ=ON"] if preset == "asan" else []
-    programs = build(check, preset, tests + [f"fuzz_{name}" for name in FUZZERS if extra], *extra)
+    asan = preset == "asan"
+    extra = ["tatara", *(f"fuzz_{name}" for name in FUZZERS)] if asan else []
+    programs = build(check, preset, tests + extra, *(["-DTATARA_FUZZ=ON"] if asan else []))
     for name in tests if programs else []:
         check.command(f"{name} ({preset})", [programs / name, "--gtest_brief=1"], timeout=1800, **OPTIONS[preset])
     return programs
+
+
+def end_to_end(check, programs):
+    """The server itself under ASan+UBSan, with real clients and hostile ones: any report ends it, and its test."""
+    python = ROOT / "build" / "venv-check" / "bin" / "python"
+    for name in ("jobs", "bad_input", "serving", "serving_hostile", "loop"):
+        check.command(f"{name}_test (asan)", [python, ROOT / f"test/e2e/{name}_test.py", programs / "tatara"], timeout=1800, **OPTIONS["asan"])
+    check.command("mlflow_client_test (asan)", [python, ROOT / "test/e2e/with_server.py", programs / "tatara", python,
+                                                ROOT / "test/e2e/mlflow_client_test.py"], timeout=1800, **OPTIONS["asan"])
 
 
 def fuzz(check, programs, seconds):
@@ -51,6 +62,7 @@ def fuzz(check, programs, seconds):
 def run(check):
     programs = unit_tests(check, "asan")
     if programs:
+        end_to_end(check, programs)
         fuzz(check, programs, int(os.environ.get("FUZZ_SECONDS", FUZZ_SECONDS)))
     unit_tests(check, "tsan")
 

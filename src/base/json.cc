@@ -288,6 +288,35 @@ Result<bool> Json::GetBoolOr(std::string_view name, bool otherwise) const {
   return member->AsBool();
 }
 
+std::vector<std::string> StringsOf(std::string_view json) {
+  std::vector<std::string> out;
+  const auto list = ParseJson(json);
+  if (!list || !list->IsArray()) return out;
+  for (const Json& item : list->AsArray()) {
+    if (item.IsString()) out.push_back(item.AsString());
+  }
+  return out;
+}
+
+Result<std::span<const Json>> Json::GetArray(std::string_view name) const {
+  const Json* member = Find(name);
+  if (member == nullptr) return std::unexpected(Missing(name));
+  if (!member->IsArray()) return std::unexpected(WrongType(name, "a list", *member));
+  return std::span<const Json>(member->AsArray());
+}
+
+Result<std::vector<std::string>> Json::GetStrings(std::string_view name) const {
+  std::vector<std::string> out;
+  const Json* member = Find(name);
+  if (member == nullptr || member->IsNull()) return out;
+  if (!member->IsArray()) return std::unexpected(WrongType(name, "a list of strings", *member));
+  for (const Json& item : member->AsArray()) {
+    if (!item.IsString()) return std::unexpected(WrongType(name, "a list of strings", item));
+    out.push_back(item.AsString());
+  }
+  return out;
+}
+
 std::string Json::Dump() const {
   std::string out;
   tatara::Append(out, *this, -1);

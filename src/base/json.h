@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,6 +41,9 @@ class Json {
   static Json MakeObject() { return Json(Object{}); }
   // {"a": 1, "b": [..]}: Json::Of({{"a", 1}, {"b", Json::Array{..}}})
   static Json Of(std::initializer_list<Member> members) { return Json(Object(members)); }
+  static Json Strings(const std::vector<std::string>& items) {
+    return Json(Array(items.begin(), items.end()));
+  }
 
   bool IsNull() const { return std::holds_alternative<std::monostate>(value_); }
   bool IsBool() const { return std::holds_alternative<bool>(value_); }
@@ -79,6 +83,10 @@ class Json {
   Result<int64_t> GetIntOr(std::string_view name, int64_t otherwise) const;
   Result<double> GetDouble(std::string_view name) const;
   Result<bool> GetBoolOr(std::string_view name, bool otherwise) const;
+  // The items of a list; they live as long as this value.
+  Result<std::span<const Json>> GetArray(std::string_view name) const;
+  // A list of strings; empty where it is absent or null.
+  Result<std::vector<std::string>> GetStrings(std::string_view name) const;
 
   // Compact text, UTF-8, doubles as the shortest text that reads back alike; NaN and infinities
   // become null, so that the text is strict JSON.
@@ -98,6 +106,9 @@ struct JsonLimits {
 
 // One JSON document and nothing after it. An error says what is wrong and at which byte.
 Result<Json> ParseJson(std::string_view text, JsonLimits limits = {});
+
+// The strings of a list that the platform itself stored; what is none is left out.
+std::vector<std::string> StringsOf(std::string_view json);
 
 // Appends `text` as a JSON string with its quotes.
 void AppendJsonString(std::string& out, std::string_view text);

@@ -64,6 +64,17 @@ TEST(Json, GetInt_TakesWholeNumbersOnly) {
   EXPECT_EQ(json.GetInt("e").error().message, "'e' is missing");
 }
 
+TEST(Json, GetArrayAndStrings_NameWhatIsNoList) {
+  const auto json = *ParseJson(R"({"a": ["x", "y"], "b": [1], "c": 1, "d": null})");
+  EXPECT_EQ(json.GetArray("a")->size(), 2u);
+  EXPECT_EQ(json.GetArray("e").error().message, "'e' is missing");
+  EXPECT_EQ(json.GetArray("c").error().message, "'c' must be a list, not a number");
+  EXPECT_EQ(*json.GetStrings("a"), (std::vector<std::string>{"x", "y"}));
+  EXPECT_TRUE(json.GetStrings("d")->empty() && json.GetStrings("e")->empty());
+  EXPECT_EQ(json.GetStrings("b").error().message, "'b' must be a list of strings, not a number");
+  EXPECT_EQ(Json::Strings({"x"}).Dump(), R"(["x"])");
+}
+
 TEST(JsonWriter, PutsCommasWhereTheyBelong) {
   std::string out;
   JsonWriter writer(out);

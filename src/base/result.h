@@ -79,12 +79,15 @@ Error Prefixed(std::string_view where, Error error);
 
 }  // namespace tatara
 
-// The value of `expr`, or a return of its error from the enclosing function.
-#define TRY(expr)                                                             \
-  ({                                                                          \
-    auto try_result_ = (expr);                                                \
-    if (!try_result_) return std::unexpected(std::move(try_result_).error()); \
-    *std::move(try_result_);                                                  \
+// The value of `expr`, or a return of its error from the enclosing function. One may stand inside
+// another: each result has a number of its own (the step between lets __COUNTER__ become one).
+#define TRY(expr) TRY_NUMBERED(expr, __COUNTER__)
+#define TRY_NUMBERED(expr, number) TRY_NAMED(expr, number)
+#define TRY_NAMED(expr, number)                                                               \
+  ({                                                                                          \
+    auto try_result_##number = (expr);                                                        \
+    if (!try_result_##number) return std::unexpected(std::move(try_result_##number).error()); \
+    *std::move(try_result_##number);                                                          \
   })
 
 // A mistake of our own if false: the process ends with file and line. Always on.

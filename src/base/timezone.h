@@ -2,9 +2,11 @@
 // Zones are cheap handles to immutable data; all functions are thread-safe.
 #pragma once
 
+#include <memory>
 #include <string_view>
 #include <vector>
 
+#include "base/posix_zone.h"
 #include "base/time.h"
 
 namespace tatara {
@@ -30,6 +32,8 @@ class TimeZone {
 
  private:
   const void* zone_;
+  // After the last transition that the file lists (2037 for most zones); null: nothing changes.
+  std::shared_ptr<const PosixZone> later_;
 };
 
 // "2013-05-06" of the local day that holds `time`.

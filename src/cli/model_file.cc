@@ -40,7 +40,7 @@ Result<ModelFile> ModelFile::Open(const Globals& globals, const std::string& uri
   }
   auto session = TRY(Session::Open(globals, Access::kRead));
   const Json resolved = TRY(session->Get("/api/v1/resolve?model=true&uri=" + PercentEncode(uri)));
-  for (const Json& name : resolved.Find("features")->AsArray()) {
+  for (const Json& name : TRY(resolved.GetArray("features"))) {
     out.source_.features.push_back(name.AsString());
   }
   out.source_.path = TRY(resolved.GetStringOr("local", ""));

@@ -97,6 +97,15 @@ Result<std::string> AddressOfOwner(const std::string& home) {
   return Unavailable("another process owns " + home + " but does not serve yet; try again");
 }
 
+// Any server may stand behind a URL that a person typed.
+Status CheckIsOurs(Session& session) {
+  const net::Response answer = TRY(session.Send({.target = "/api/v1/status"}));
+  const auto status = ParseJson(answer.body);
+  if (answer.status == 200 && status && status->Find("home") != nullptr) return {};
+  if (answer.status == 401 || answer.status == 403) return std::unexpected(ErrorOf(answer));
+  return Invalid(session.url() + " answers, but not as a Tatara server");
+}
+
 Result<Json> JsonOf(Result<net::Response> response) {
   const net::Response answer = TRY(std::move(response));
   if (answer.status < 200 || answer.status >= 300) return std::unexpected(ErrorOf(answer));
@@ -133,7 +142,11 @@ Error ErrorOf(const net::Response& response) {
 }
 
 Result<std::unique_ptr<Session>> Session::Open(const Globals& globals, Access access) {
-  if (!globals.server.empty()) return std::make_unique<HttpSession>(globals.server, nullptr);
+  if (!globals.server.empty()) {
+    auto session = std::make_unique<HttpSession>(globals.server, nullptr);
+    TRY(CheckIsOurs(*session));
+    return session;
+  }
   const std::string home = HomeOf(globals);
   if (const std::string url = TRY(AddressOfOwner(home)); !url.empty()) {
     return std::make_unique<HttpSession>(url, nullptr);

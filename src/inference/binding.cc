@@ -21,13 +21,7 @@ Result<std::vector<std::string>> FeatureNames(const Model& model,
   const bool names_columns = !signature.empty() && !(signature.size() == 1 && input.shape[1] > 1);
   if (names_columns) return signature;
   if (const auto text = model.Metadata("feature_names")) {
-    auto list = ParseJson(*text);
-    std::vector<std::string> names;
-    if (list && list->IsArray()) {
-      for (const Json& name : list->AsArray()) {
-        if (name.IsString()) names.push_back(name.AsString());
-      }
-    }
+    std::vector<std::string> names = StringsOf(*text);
     if (!names.empty()) return names;
     return Invalid("the model's metadata property feature_names is no JSON list of names");
   }

@@ -8,22 +8,6 @@
 namespace tatara::jobs {
 namespace {
 
-Json ToJsonArray(const std::vector<std::string>& items) {
-  Json::Array array;
-  for (const std::string& item : items) array.emplace_back(item);
-  return Json(std::move(array));
-}
-
-std::vector<std::string> FromJsonArray(std::string_view text) {
-  std::vector<std::string> out;
-  auto json = ParseJson(text);
-  if (!json || !json->IsArray()) return out;
-  for (const Json& item : json->AsArray()) {
-    if (item.IsString()) out.push_back(item.AsString());
-  }
-  return out;
-}
-
 Result<std::string> StoreEnvironment(db::Tx& tx, const os::Environment& environment) {
   Json body = Json::MakeObject();
   for (const auto& [name, value] : environment) {
@@ -48,7 +32,7 @@ Job FromRow(const db::Row& row) {
   job.queue = row.Text(2);
   job.owner = row.Text(3);
   job.folder = row.Text(4);
-  job.argv = FromJsonArray(row.View(5));
+  job.argv = StringsOf(row.View(5));
   job.state = StateFromName(row.View(6)).value_or(State::kLost);
   job.exit_code = row.IntOrNone(7);
   job.reason = row.Text(8);
@@ -97,7 +81,7 @@ Result<JobId> InsertJob(db::Tx& tx, const JobSpec& spec, Time now) {
       "INSERT INTO jobs (id, sequence, name, queue, state, priority, argv, folder, environment, "
       "cpus, memory, timeout, retries, owner, cancel_requested, reason, cause, submitted) "
       "VALUES (?, ?, ?, ?, 'SUBMITTED', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', ?, ?)",
-      {id, sequence, name, spec.queue, spec.priority, ToJsonArray(spec.argv).Dump(), spec.folder,
+      {id, sequence, name, spec.queue, spec.priority, Json::Strings(spec.argv).Dump(), spec.folder,
        environment, spec.cpus, spec.memory, spec.timeout.count(), spec.retries, spec.owner,
        spec.cause, now}));
   for (const JobId& need : spec.after) {
@@ -176,7 +160,7 @@ Result<AttemptSpec> LoadAttemptSpec(db::Reader& reader, const AttemptKey& key) {
       TRY(reader.One("SELECT j.argv, j.folder, j.timeout, j.memory, e.body FROM jobs j "
                      "JOIN environments e ON e.id = j.environment WHERE j.id = ?",
                      {key.job}, [&](const db::Row& row) {
-                       spec.argv = FromJsonArray(row.View(0));
+                       spec.argv = StringsOf(row.View(0));
                        spec.folder = row.Text(1);
                        spec.timeout = Duration(row.Int(2));
                        spec.memory = row.Int(3);
@@ -239,7 +223,7 @@ Json ToJson(const Job& job) {
                    {"exit_code", OrNull(job.exit_code)},
                    {"reason", job.reason},
                    {"attempts", std::move(attempts)},
-                   {"command", ToJsonArray(job.argv)},
+                   {"command", Json::Strings(job.argv)},
                    {"priority", job.priority},
                    {"cpus", job.cpus},
                    {"memory", job.memory},

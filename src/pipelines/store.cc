@@ -107,12 +107,10 @@ Result<RunRequest> ParseRequest(std::string_view text) {
   const Json json = TRY(ParseJson(text));
   RunRequest request;
   request.file = TRY(json.GetString("file"));
-  for (const Json& target : json.Find("targets")->AsArray()) {
-    request.targets.push_back(target.AsString());
-  }
+  request.targets = TRY(json.GetStrings("targets"));
   request.options = TRY(ParseRunOptions(*json.Find("options")));
   for (const auto& [key, value] : json.Find("params")->AsObject()) request.params[key] = value;
-  for (const Json& item : json.Find("resources")->AsArray()) {
+  for (const Json& item : TRY(json.GetArray("resources"))) {
     StageResources needs;
     needs.queue = TRY(item.GetString("queue"));
     needs.cpus = TRY(item.GetDouble("cpus"));

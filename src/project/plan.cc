@@ -23,30 +23,24 @@ Json ToJson(const QueueSpec& spec) {
                    {"memory", spec.memory ? Json(*spec.memory) : Json()}});
 }
 
-Json Strings(const std::vector<std::string>& items) {
-  Json::Array out;
-  for (const std::string& item : items) out.emplace_back(item);
-  return Json(std::move(out));
-}
-
 void AddFeatures(const features::FeatureConfig& config, std::vector<Item>& items) {
   for (const auto& source : config.sources) {
     items.push_back({"source", source.name,
                      Json::Of({{"path", source.path},
                                {"time", source.time},
                                {"created", source.created},
-                               {"keys", Strings(source.keys)}})});
+                               {"keys", Json::Strings(source.keys)}})});
   }
   for (const auto& view : config.views) {
     items.push_back({"view", view.name,
                      Json::Of({{"source", view.source},
                                {"ttl", view.ttl ? Json(FormatDuration(*view.ttl)) : Json()},
-                               {"columns", Strings(view.columns)},
+                               {"columns", Json::Strings(view.columns)},
                                {"filter_created", view.filter_created},
                                {"online", view.online}})});
   }
   for (const auto& service : config.services) {
-    items.push_back({"service", service.name, Json::Of({{"views", Strings(service.views)}})});
+    items.push_back({"service", service.name, Json::Of({{"views", Json::Strings(service.views)}})});
   }
 }
 

@@ -32,18 +32,10 @@ DeploymentRow DeploymentOf(const db::Row& row) {
   out.number = row.Int(2);
   out.uri = row.Text(3);
   out.path = row.Text(4);
-  if (const auto names = ParseJson(row.Text(5)); names && names->IsArray()) {
-    for (const Json& name : names->AsArray()) out.signature.push_back(name.AsString());
-  }
+  out.signature = StringsOf(row.View(5));
   out.state = row.Text(6);
   out.reason = row.Text(7);
   return out;
-}
-
-std::string SignatureText(const std::vector<std::string>& names) {
-  Json::Array list;
-  for (const std::string& name : names) list.emplace_back(name);
-  return Json(std::move(list)).Dump();
 }
 
 // `version` is the number that clients address, `model_version` the thing that `why` takes.
@@ -82,7 +74,7 @@ Status PutDeployment(db::Tx& tx, const NewDeployment& deployment, int64_t versio
       "state = excluded.state, reason = excluded.reason, deployed = excluded.deployed, "
       "event = excluded.event",
       {deployment.endpoint, version, number, deployment.uri, deployment.path,
-       SignatureText(deployment.signature), state, reason, now, event}));
+       Json::Strings(deployment.signature).Dump(), state, reason, now, event}));
   return {};
 }
 

@@ -1,9 +1,11 @@
 """The command line as its users meet it: help, wrong words, completion, one line from `up`, Ctrl-C, an installed tree that moves."""
+import http.server
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 
 from harness import Tests, tatara, wait_for
 
@@ -79,6 +81,32 @@ def completion_offers_commands_and_their_options(binary):
         assert {"build", "materialize"} <= offered("tatara", "features")
         assert {"--spine", "--output"} <= offered("tatara", "features", "build")
         assert {"test", "deliveries"} <= offered("tatara", "rules")
+
+
+class Stranger(http.server.BaseHTTPRequestHandler):
+    """A server that answers everything with {}."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_POST = do_DELETE = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@tests.test
+def a_server_that_is_no_tatara_is_named(binary):
+    with tatara(binary) as t, http.server.HTTPServer(("127.0.0.1", 0), Stranger) as stranger:
+        threading.Thread(target=stranger.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{stranger.server_port}"
+        for words in (["jobs"], ["jobs", "show", "j"], ["models"], ["runs", "show", "r"], ["events"], ["alarms"], ["endpoints"], ["run"], ["why", "models:/a/1"], ["submit", "--", "true"]):
+            result = t.run("--server", url, *words)
+            assert result.code == 2 and f"{url} answers, but not as a Tatara server" in result.err, (words, result.code, result.err)
+        stranger.shutdown()
 
 
 @tests.test

@@ -16,23 +16,11 @@ using net::Role;
 using net::RouteKind;
 using net::Verb;
 
-Result<std::vector<std::string>> StringsOf(const Json& body, std::string_view name) {
-  std::vector<std::string> out;
-  const Json* list = body.Find(name);
-  if (list == nullptr || list->IsNull()) return out;
-  if (!list->IsArray()) return Invalid("'" + std::string(name) + "' must be a list of strings");
-  for (const Json& item : list->AsArray()) {
-    if (!item.IsString()) return Invalid("'" + std::string(name) + "' must be a list of strings");
-    out.push_back(item.AsString());
-  }
-  return out;
-}
-
 Result<jobs::JobSpec> SpecOf(const Json& body) {
   jobs::JobSpec spec;
   spec.name = TRY(body.GetStringOr("name", ""));
   spec.queue = TRY(body.GetStringOr("queue", "local"));
-  spec.argv = TRY(StringsOf(body, "command"));
+  spec.argv = TRY(body.GetStrings("command"));
   spec.folder = TRY(body.GetString("folder"));
   spec.priority = TRY(body.GetIntOr("priority", 0));
   spec.retries = TRY(body.GetIntOr("retries", 0));
@@ -44,7 +32,7 @@ Result<jobs::JobSpec> SpecOf(const Json& body) {
   if (std::string timeout = TRY(body.GetStringOr("timeout", "")); !timeout.empty()) {
     spec.timeout = TRY(ParseDuration(timeout));
   }
-  for (std::string& id : TRY(StringsOf(body, "after"))) spec.after.emplace_back(std::move(id));
+  for (std::string& id : TRY(body.GetStrings("after"))) spec.after.emplace_back(std::move(id));
   if (const Json* environment = body.Find("environment"); environment && environment->IsObject()) {
     for (const auto& [name, value] : environment->AsObject()) {
       if (value.IsString()) spec.environment[name] = value.AsString();

@@ -16,13 +16,7 @@ Result<RunRequest> RequestOf(const PipelinesContext& context, const net::Request
   RunRequest request;
   request.folder = TRY(body.GetString("folder"));
   request.file = TRY(body.GetStringOr("file", request.file));
-  if (const Json* targets = body.Find("targets"); targets != nullptr && !targets->IsNull()) {
-    if (!targets->IsArray()) return Invalid("'targets' must be a list of strings");
-    for (const Json& target : targets->AsArray()) {
-      if (!target.IsString()) return Invalid("'targets' must be a list of strings");
-      request.targets.push_back(target.AsString());
-    }
-  }
+  request.targets = TRY(body.GetStrings("targets"));
   if (const Json* options = body.Find("options"); options != nullptr && !options->IsNull()) {
     request.options = TRY(pipelines::ParseRunOptions(*options));
   }

@@ -68,12 +68,12 @@ Result<int> ListEndpoints(Context& context) {
   }
   std::vector<std::vector<std::string>> rows;
   std::vector<std::string> notes;
-  for (const Json& endpoint : answer.Find("endpoints")->AsArray()) {
+  for (const Json& endpoint : TRY(answer.GetArray("endpoints"))) {
     if (const std::string failure = TextOf(endpoint, "capture_failure"); !failure.empty()) {
       notes.push_back(TextOf(endpoint, "name") + ": captured rows cannot be written: " + failure);
     }
     std::vector<std::string> versions;
-    for (const Json& version : endpoint.Find("versions")->AsArray()) {
+    for (const Json& version : TRY(endpoint.GetArray("versions"))) {
       versions.push_back(version.AsString());
     }
     rows.push_back({TextOf(endpoint, "name"), context.out.State(TextOf(endpoint, "state")),
@@ -102,7 +102,7 @@ Result<int> Invoke(Context& context) {
     context.out.PrintJson(answer);
     return 0;
   }
-  for (const Json& prediction : answer.Find("predictions")->AsArray()) {
+  for (const Json& prediction : TRY(answer.GetArray("predictions"))) {
     context.out.Line(prediction.IsString() ? prediction.AsString() : prediction.Dump());
   }
   return 0;

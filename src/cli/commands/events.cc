@@ -77,7 +77,7 @@ Result<int> ListEvents(Context& context) {
     context.out.PrintJson(answer);
     return 0;
   }
-  for (const Json& event : answer.Find("events")->AsArray()) context.out.Line(EventLine(event));
+  for (const Json& event : TRY(answer.GetArray("events"))) context.out.Line(EventLine(event));
   return 0;
 }
 
@@ -89,7 +89,7 @@ Result<int> ListAlarms(Context& context) {
     return 0;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& alarm : answer.Find("alarms")->AsArray()) {
+  for (const Json& alarm : TRY(answer.GetArray("alarms"))) {
     rows.push_back({TextOf(alarm, "name"), context.out.State(TextOf(alarm, "state")),
                     TextOf(alarm, "since"), TextOf(alarm, "when"), TextOf(alarm, "datapoints"),
                     TextOf(alarm, "reason")});
@@ -107,7 +107,7 @@ Result<int> ListRules(Context& context) {
     return 0;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& rule : answer.Find("rules")->AsArray()) {
+  for (const Json& rule : TRY(answer.GetArray("rules"))) {
     const std::string run = TextOf(rule, "run");
     rows.push_back({TextOf(rule, "name"),
                     run.empty() ? "notify " + TextOf(rule, "notify") : "run " + run,
@@ -133,7 +133,7 @@ Result<int> ListDeliveries(Context& context) {
     return 0;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& row : answer.Find("deliveries")->AsArray()) {
+  for (const Json& row : TRY(answer.GetArray("deliveries"))) {
     rows.push_back({TextOf(row, "time"), TextOf(row, "rule"),
                     context.out.State(TextOf(row, "state")),
                     TextOf(row, "kind") + " " + TextOf(row, "target"), TextOf(row, "handle"),

@@ -99,7 +99,7 @@ Result<int> ListJobs(Context& context) {
     return 0;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& job : answer.Find("jobs")->AsArray()) {
+  for (const Json& job : TRY(answer.GetArray("jobs"))) {
     const Json* code = job.Find("exit_code");
     rows.push_back({TRY(job.GetString("id")), TRY(job.GetString("name")),
                     context.out.State(TRY(job.GetString("state"))),
@@ -119,15 +119,14 @@ Result<int> ShowJob(Context& context) {
     context.out.PrintJson(job);
     return 0;
   }
-  std::vector<std::string> command;
-  for (const Json& word : job.Find("command")->AsArray()) command.push_back(word.AsString());
+  const auto command = TRY(job.GetStrings("command"));
   context.out.Line("job       " + TRY(job.GetString("id")) + "  " + TRY(job.GetString("name")));
   context.out.Line("state     " + context.out.State(TRY(job.GetString("state"))) + "  " +
                    TRY(job.GetString("reason")));
   context.out.Line("command   " + Join(command, " "));
   context.out.Line("queue     " + TRY(job.GetString("queue")));
   std::vector<std::vector<std::string>> rows;
-  for (const Json& attempt : job.Find("attempts")->AsArray()) {
+  for (const Json& attempt : TRY(job.GetArray("attempts"))) {
     const auto text = [&](std::string_view name) {
       const Json* value = attempt.Find(name);
       return value->IsNull() ? "" : value->IsString() ? value->AsString() : value->Dump();

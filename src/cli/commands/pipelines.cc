@@ -222,13 +222,13 @@ Result<int> Explain(Context& context, const Json& body) {
     context.out.PrintJson(answer);
   } else {
     std::vector<std::vector<std::string>> rows;
-    for (const Json& stage : answer.Find("stages")->AsArray()) {
+    for (const Json& stage : TRY(answer.GetArray("stages"))) {
       rows.push_back({TRY(stage.GetString("name")), TRY(stage.GetString("action")),
                       TRY(stage.GetString("why"))});
     }
     context.out.Table({"stage", "would", "why"}, rows, "no stages");
   }
-  const auto& stages = answer.Find("stages")->AsArray();
+  const auto& stages = TRY(answer.GetArray("stages"));
   const bool fails = std::ranges::any_of(
       stages, [](const Json& stage) { return stage.GetString("action").value_or("") == "fail"; });
   return fails ? 1 : 0;
@@ -265,7 +265,7 @@ Result<int> ListPipelineRuns(Context& context) {
     return 0;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& run : answer.Find("pipeline_runs")->AsArray()) {
+  for (const Json& run : TRY(answer.GetArray("pipeline_runs"))) {
     std::map<std::string, int> counts;
     for (const StageView& stage : TRY(StagesOf(run))) ++counts[stage.state];
     std::string stages;

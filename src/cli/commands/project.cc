@@ -42,12 +42,11 @@ std::string Differences(const Json& before, const Json& after) {
   return out;
 }
 
-int64_t PrintChanges(Output& out, const Json& answer) {
+Result<int64_t> PrintChanges(Output& out, const Json& answer) {
   int64_t removals = 0;
-  for (const Json& change : answer.Find("changes")->AsArray()) {
-    const std::string action = change.Find("action")->AsString();
-    const std::string what =
-        change.Find("kind")->AsString() + " " + change.Find("name")->AsString();
+  for (const Json& change : TRY(answer.GetArray("changes"))) {
+    const std::string action = TRY(change.GetString("action"));
+    const std::string what = TRY(change.GetString("kind")) + " " + TRY(change.GetString("name"));
     if (action == "add") {
       out.Line(out.Styled(Style::kGreen, "+ " + what));
     } else if (action == "remove") {
@@ -76,10 +75,10 @@ Result<int> Plan(Context& context) {
   PrintWarnings(context.out, answer);
   if (context.globals.json) {
     context.out.PrintJson(answer);
-  } else if (answer.Find("changes")->AsArray().empty()) {
+  } else if (TRY(answer.GetArray("changes")).empty()) {
     context.out.Line("nothing to change");
   } else {
-    PrintChanges(context.out, answer);
+    TRY(PrintChanges(context.out, answer));
   }
   return 0;
 }
@@ -97,8 +96,8 @@ Result<int> Apply(Context& context) {
   auto session = TRY(Session::Open(context.globals, Access::kOwn));
   const Json plan = TRY(session->Post("/api/v1/project/plan", body));
   PrintWarnings(context.out, plan);
-  if (!context.globals.json && !plan.Find("changes")->AsArray().empty()) {
-    const int64_t removals = PrintChanges(context.out, plan);
+  if (!context.globals.json && !TRY(plan.GetArray("changes")).empty()) {
+    const int64_t removals = TRY(PrintChanges(context.out, plan));
     const bool asks =
         removals > 0 && !context.globals.yes && os::IsTerminal(0) && os::IsTerminal(2);
     if (asks && !Confirm("remove " + std::to_string(removals) + "?")) {
@@ -110,7 +109,7 @@ Result<int> Apply(Context& context) {
     context.out.PrintJson(answer);
     return 0;
   }
-  const size_t count = answer.Find("changes")->AsArray().size();
+  const size_t count = TRY(answer.GetArray("changes")).size();
   context.out.Line(count == 0 ? "nothing to change"
                               : "applied " + std::to_string(count) +
                                     (count == 1 ? " change" : " changes"));
@@ -125,7 +124,7 @@ Result<int> ListMonitors(Context& context) {
     return 0;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& monitor : answer.Find("monitors")->AsArray()) {
+  for (const Json& monitor : TRY(answer.GetArray("monitors"))) {
     rows.push_back({TRY(monitor.GetString("name")), TRY(monitor.GetString("endpoint")),
                     TRY(monitor.GetString("every")), TRY(monitor.GetString("timezone")),
                     TRY(monitor.GetString("next_window"))});
@@ -144,7 +143,7 @@ Result<int> Why(Context& context) {
     return 0;
   }
   bool first = true;
-  for (const Json& step : answer.Find("chain")->AsArray()) {
+  for (const Json& step : TRY(answer.GetArray("chain"))) {
     const std::string time = TRY(step.GetString("time"));
     context.out.Line((first ? "" : "  because ") +
                      context.out.Styled(Style::kDim, time.substr(0, 16)) + "  " +
@@ -195,7 +194,7 @@ std::vector<Finding> Examine(const Globals& globals) {
 Status ExamineCapture(const Globals& globals, std::vector<Finding>& findings) {
   auto session = TRY(Session::Open(globals, Access::kRead));
   const Json answer = TRY(session->Get("/api/v1/endpoints"));
-  for (const Json& endpoint : answer.Find("endpoints")->AsArray()) {
+  for (const Json& endpoint : TRY(answer.GetArray("endpoints"))) {
     const std::string failure = TRY(endpoint.GetString("capture_failure"));
     const int64_t lost = TRY(endpoint.GetInt("capture_lost_rows"));
     if (failure.empty() && lost == 0) continue;

@@ -48,7 +48,7 @@ Result<int> ListRuns(Context& context) {
     return 0;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& run : answer.Find("runs")->AsArray()) {
+  for (const Json& run : TRY(answer.GetArray("runs"))) {
     rows.push_back({Text(run, "run_id"), Text(run, "experiment"), Text(run, "name"),
                     context.out.State(Text(run, "status")), Text(run, "start"), MetricsText(run)});
   }
@@ -90,9 +90,9 @@ Result<int> ListModels(Context& context) {
     return 0;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& model : answer.Find("models")->AsArray()) {
+  for (const Json& model : TRY(answer.GetArray("models"))) {
     std::vector<std::string> aliases;
-    for (const Json& alias : model.Find("aliases")->AsArray()) {
+    for (const Json& alias : TRY(model.GetArray("aliases"))) {
       aliases.push_back("@" + alias.AsString());
     }
     rows.push_back({Text(model, "name"), Text(model, "version"), Join(aliases, " "),

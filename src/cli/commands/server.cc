@@ -79,7 +79,7 @@ Status CancelAll(Session& session) {
   TRY(session.Post("/api/v1/cancel-all", Json::MakeObject()));
   for (int i = 0; i < 100; ++i) {
     const Json answer = TRY(session.Get("/api/v1/jobs?unfinished=true"));
-    if (answer.Find("jobs")->AsArray().empty()) return {};
+    if (TRY(answer.GetArray("jobs")).empty()) return {};
     os::SleepFor(std::chrono::milliseconds(100));
   }
   return Unavailable("some jobs have not ended yet; see `tatara jobs`");
