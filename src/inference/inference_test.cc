@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "os/files.h"
+#include "os/random.h"
 #include "os/threads.h"
 
 namespace tatara::inference {
@@ -51,7 +52,7 @@ TEST(Load, AMissingFileIsNotFound) {
 }
 
 TEST(Load, ACorruptFileIsInvalidAndNamed) {
-  const std::string path = testing::TempDir() + "corrupt.onnx";
+  const std::string path = testing::TempDir() + std::to_string(os::RandomU64()) + "-corrupt.onnx";
   ASSERT_TRUE(os::WriteFile(path, "this is no model"));
   const auto model = Load(path);
   ASSERT_FALSE(model);
@@ -61,7 +62,7 @@ TEST(Load, ACorruptFileIsInvalidAndNamed) {
 
 TEST(Load, ATruncatedFileIsInvalid) {
   const std::string whole = *os::ReadFile(std::string(TATARA_TEST_DATA) + "/types.onnx");
-  const std::string path = testing::TempDir() + "truncated.onnx";
+  const std::string path = testing::TempDir() + std::to_string(os::RandomU64()) + "-truncated.onnx";
   ASSERT_TRUE(os::WriteFile(path, whole.substr(0, whole.size() / 2)));
   EXPECT_EQ(Load(path).error().code, Code::kInvalid);
 }

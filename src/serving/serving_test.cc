@@ -22,15 +22,16 @@ const Time kNow = *ParseTime("2026-01-01T00:00:00Z");
 class ServingTest : public testing::Test {
  protected:
   ServingTest() {
-    static int count = 0;
-    home_ = testing::TempDir() + "serving" + std::to_string(++count);
-    (void)os::RemoveTree(home_);
+    home_ = testing::TempDir() + "serving-" + std::to_string(os::RandomU64());
     store_ = *artifacts::OpenLocalStore(home_ + "/artifacts");
     EXPECT_TRUE(
         database_->Write([](db::Tx& tx) { return registry::EnsureModel(tx, "delay", kNow); }));
     Open();
   }
-  ~ServingTest() override { Close(); }
+  ~ServingTest() override {
+    Close();
+    (void)os::RemoveTree(home_);
+  }
 
   void Open() {
     pool_ = std::make_unique<os::WorkPool>("work", 2);

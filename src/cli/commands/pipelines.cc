@@ -116,7 +116,7 @@ class Follower {
       context_.out.Note(name + "taken from the cache" + because);
     } else if (stage.state == "SUCCEEDED") {
       context_.out.Note(
-          name + (stage.job.empty() ? "recorded" : "ran in " + ShortSpan(stage.seconds)) + because);
+          name + (stage.job.empty() ? "recorded" : "done in " + ShortSpan(stage.seconds)) + because);
     } else {
       context_.out.Note(name + context_.out.State(stage.state) + because);
       if (stage.state == "FAILED" && !stage.job.empty()) TRY(ShowLog(stage));

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <set>
 
+#include "os/files.h"
+#include "os/random.h"
 #include "serving/capture/files.h"
 #include "serving/capture/view.h"
 #include "sql/sql.h"
@@ -47,10 +49,12 @@ const Layout kLayout{{{"temp", false}, {"city", true}}, 1};
 class CaptureTest : public testing::Test {
  protected:
   CaptureTest() {
-    static int count = 0;
-    home_ = testing::TempDir() + "capture" + std::to_string(++count);
-    (void)os::RemoveTree(home_);
+    home_ = testing::TempDir() + "capture-" + std::to_string(os::RandomU64());
     Open();
+  }
+  ~CaptureTest() override {
+    capture_.reset();
+    (void)os::RemoveTree(home_);
   }
   void Open() {
     capture_ = std::make_unique<Capture>(home_ + "/capture/delay", "delay", *database_, nullptr);
