@@ -115,8 +115,9 @@ class Follower {
     } else if (stage.state == "CACHED") {
       context_.out.Note(name + "taken from the cache" + because);
     } else if (stage.state == "SUCCEEDED") {
-      context_.out.Note(
-          name + (stage.job.empty() ? "recorded" : "done in " + ShortSpan(stage.seconds)) + because);
+      context_.out.Note(name +
+                        (stage.job.empty() ? "recorded" : "done in " + ShortSpan(stage.seconds)) +
+                        because);
     } else {
       context_.out.Note(name + context_.out.State(stage.state) + because);
       if (stage.state == "FAILED" && !stage.job.empty()) TRY(ShowLog(stage));
