@@ -1,10 +1,12 @@
 #include "base/yaml.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <sstream>
 
 #include "base/strings.h"
 
@@ -128,6 +130,47 @@ Json ResolveScalar(const Yaml& node) {
   return Json(text);
 }
 
+// Where documents begin; whether one holds anything.
+class Documents : public YAML::EventHandler {
+ public:
+  int line = 0;
+  bool empty = true;
+
+  void OnDocumentStart(const YAML::Mark& mark) override { line = mark.line + 1; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override { empty = false; }
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {
+    empty = false;
+  }
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    empty = false;
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    empty = false;
+  }
+  void OnMapEnd() override {}
+};
+
+// Not by LoadAll: where a stray bracket ends the first document, it finds empty ones for ever.
+Status CheckOneDocument(const std::string& input) {
+  std::istringstream stream(input);
+  YAML::Parser parser(stream);
+  Documents first, second;
+  if (!parser.HandleNextDocument(first)) return {};
+  if (!parser.HandleNextDocument(second)) return {};
+  const std::string line = "line " + std::to_string(second.line) + ": ";
+  if (!second.empty) return Invalid(line + "a second document begins; one is allowed");
+  if (parser && parser.HandleNextDocument(second)) {
+    return Invalid(line + "nothing may follow the end of the document");
+  }
+  return {};
+}
+
 }  // namespace
 
 const Yaml* Yaml::Find(std::string_view key) const {
@@ -139,13 +182,9 @@ const Yaml* Yaml::Find(std::string_view key) const {
 
 Result<Yaml> ParseYaml(std::string_view text) {
   try {
-    std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.empty()) return Yaml{};
-    if (documents.size() > 1) {
-      return Invalid("line " + std::to_string(documents[1].Mark().line + 1) +
-                     ": a second document begins; one is allowed");
-    }
-    return Builder().Build(documents[0], 0);
+    const std::string input(text);
+    TRY(CheckOneDocument(input));
+    return Builder().Build(YAML::Load(input), 0);
   } catch (const YAML::Exception& error) {
     return Invalid("line " + std::to_string(error.mark.line + 1) + ": " + error.msg);
   }

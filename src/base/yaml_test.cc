@@ -48,5 +48,13 @@ TEST(Yaml, AliasBombs_AreRefused) {
   EXPECT_FALSE(ParseYaml(text));
 }
 
+TEST(ParseYaml, WhatFollowsTheDocumentIsRefusedAndAnEmptySecondOneIsNot) {
+  for (const char* text : {"a: 1\n---\nb: 2\n", "[a]\n]", "{a: 1}}", "[1] 2"}) {
+    EXPECT_FALSE(ParseYaml(text)) << text;
+  }
+  EXPECT_TRUE(ParseYaml("a: 1\n---\n"));
+  EXPECT_TRUE(ParseYaml("---\na: 1\n...\n"));
+}
+
 }  // namespace
 }  // namespace tatara

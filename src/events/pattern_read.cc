@@ -31,21 +31,23 @@ struct Node {
 Node ToNode(ondemand::value value) {
   Node out;
   switch (value.type().value_unsafe()) {
-    case ondemand::json_type::object:
+    case ondemand::json_type::object: {
       out.kind = Node::Kind::kObject;
-      for (auto member : value.get_object().value_unsafe()) {
+      ondemand::object object = value.get_object().value_unsafe();
+      for (auto member : object) {
         std::string name(member.unescaped_key().value_unsafe());
         Node child = ToNode(member.value().value_unsafe());
         std::erase_if(out.members, [&](const auto& old) { return old.first == name; });
         out.members.emplace_back(std::move(name), std::move(child));
       }
       break;
-    case ondemand::json_type::array:
+    }
+    case ondemand::json_type::array: {
       out.kind = Node::Kind::kArray;
-      for (auto item : value.get_array().value_unsafe()) {
-        out.items.push_back(ToNode(item.value_unsafe()));
-      }
+      ondemand::array array = value.get_array().value_unsafe();
+      for (auto item : array) out.items.push_back(ToNode(item.value_unsafe()));
       break;
+    }
     case ondemand::json_type::string:
       out.kind = Node::Kind::kText;
       out.text = value.get_string().value_unsafe();

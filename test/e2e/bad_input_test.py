@@ -588,7 +588,8 @@ def packed_bodies_are_bounded_after_unpacking(binary):
             assert 400 <= t.call("POST", path, body, packed)[0] < 500
         assert 400 <= t.call("POST", path, b"{}", {**JSON, "Content-Encoding": "br"})[0] < 500
         peak = next(int(line.split()[1]) for line in open(f"/proc/{t.server.pid}/status") if line.startswith("VmHWM"))
-        assert peak < 400 << 10, peak
+        own = 1 << 20 if "ASAN_OPTIONS" in os.environ else 0  # what the sanitizer keeps of freed memory
+        assert peak < (400 << 10) + own, peak
 
 
 @tests.test
