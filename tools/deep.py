@@ -1,5 +1,5 @@
-"""What `make check-deep` adds to tools/check.py: unit tests under ASan+UBSan and under TSan, a long fuzz of the parsers, and a long
-crash sweep (that one is in check.py, with more rounds).
+"""What `make check-deep` adds to tools/check.py: unit tests under ASan+UBSan and under TSan, the server under
+ASan+UBSan in the end-to-end tests, a long fuzz of the parsers, and a long crash sweep (that one is in check.py, with more rounds).
 
 Nothing here depends on the clock or the network; it takes most of an hour on two cores, nearly all of it building.
 """

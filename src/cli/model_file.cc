@@ -40,9 +40,7 @@ Result<ModelFile> ModelFile::Open(const Globals& globals, const std::string& uri
   }
   auto session = TRY(Session::Open(globals, Access::kRead));
   const Json resolved = TRY(session->Get("/api/v1/resolve?model=true&uri=" + PercentEncode(uri)));
-  for (const Json& name : TRY(resolved.GetArray("features"))) {
-    out.source_.features.push_back(name.AsString());
-  }
+  out.source_.features = TRY(resolved.GetStrings("features"));
   out.source_.path = TRY(resolved.GetStringOr("local", ""));
   if (!out.source_.path.empty() && os::Exists(out.source_.path)) return out;
   out.temporary_ = "/tmp/tatara-model-" + std::to_string(os::RandomU64());

@@ -131,6 +131,7 @@ Result<Connection::Statement> Connection::Take(std::string_view sql) {
 }
 
 void Connection::GiveBack(std::string_view sql, Statement statement) {
+  // Its bindings stay and point at what is gone: each run binds all of them anew.
   sqlite3_reset(statement.get());
   const auto found = statements_.find(sql);
   if (found != statements_.end()) {

@@ -35,13 +35,12 @@ class Connection {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
   };
   using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
-
-  Result<Statement> Prepare(std::string_view sql);
   struct TextHash {
     using is_transparent = void;
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
 
+  Result<Statement> Prepare(std::string_view sql);
   Result<Statement> Take(std::string_view sql);
   void GiveBack(std::string_view sql, Statement statement);
 

@@ -140,8 +140,8 @@ bool Connection::MakeRoom() {
   return true;
 }
 
-// Says what is waited for now. Input only while there is room for it: what is in must be understood
-// first.
+// Tells the reactor which events this connection wants from here on. Input only while there is room
+// for it: what is in must be understood first.
 void Connection::SetInterest() {
   const bool reads = !peer_closed_ && (phase_ != Phase::kStop || lingering_) && MakeRoom();
   const uint32_t wanted = (reads ? EPOLLIN : 0U) | (writing_ ? EPOLLOUT : 0U);

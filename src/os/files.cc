@@ -235,25 +235,23 @@ Status RemoveTree(const std::string& path) {
   return {};
 }
 
-Status SyncFolder(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+namespace {
+
+Status SyncThrough(const std::string& path, int flags, int (*sync)(int)) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags);
   if (fd < 0) return Failed("open", path);
-  const int failed = ::fsync(fd);
+  const int failed = sync(fd);
   const int error_number = errno;
   ::close(fd);
   if (failed != 0) return std::unexpected(SystemError("sync", path, error_number));
   return {};
 }
 
-Status SyncFileSystem(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Failed("open", path);
-  const int failed = ::syncfs(fd);
-  const int error_number = errno;
-  ::close(fd);
-  if (failed != 0) return std::unexpected(SystemError("sync", path, error_number));
-  return {};
-}
+}  // namespace
+
+Status SyncFolder(const std::string& path) { return SyncThrough(path, O_DIRECTORY, ::fsync); }
+
+Status SyncFileSystem(const std::string& path) { return SyncThrough(path, 0, ::syncfs); }
 
 Status CopyFile(const std::string& from, const std::string& to) {
   File source = TRY(File::OpenRead(from));

@@ -76,8 +76,10 @@ void Flusher::ConvertInBackground(std::shared_ptr<Endpoint> endpoint) {
     if (!one.owns_lock()) return;  // the next flush asks again
     Status converted = endpoint->capture().ConvertClosed();
     if (!converted) {
-      Log::Warn("capture", endpoint->name() + ": its closed journals stay as they are for now: " +
-                               converted.error().message);
+      Log::Warn("capture",
+                endpoint->name() +
+                    ": its closed journals are no Parquet yet, the next flush tries again: " +
+                    converted.error().message);
     }
   });
 }

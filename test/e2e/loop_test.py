@@ -191,14 +191,19 @@ def chain(events, event):
     return links
 
 
+def begin(t, receiver):
+    loop = Loop(t, receiver)
+    t.up("--replay-from", "2026-03-11", folder=loop.folder)
+    loop.run("apply", "--yes")
+    return loop
+
+
 @tests.test
 def a_shift_is_seen_repaired_and_explained_and_a_fault_is_not_trained_upon(binary):
     needs()
     receiver = Receiver()
     with tatara(binary) as t:
-        loop = Loop(t, receiver)
-        t.up("--replay-from", "2026-03-11", folder=loop.folder)
-        loop.run("apply", "--yes")
+        loop = begin(t, receiver)
         assert t.call("GET", "/v2/models/e/ready")[0] != 200  # accepted, and WAITING for its alias
         loop.run("run", "train")
         assert t.call("GET", "/v2/models/e/ready")[0] == 200
@@ -295,9 +300,7 @@ def a_killed_server_goes_on_with_the_story(binary):
     needs()
     receiver = Receiver()
     with tatara(binary) as t:
-        loop = Loop(t, receiver)
-        t.up("--replay-from", "2026-03-11", folder=loop.folder)
-        loop.run("apply", "--yes")
+        loop = begin(t, receiver)
         loop.run("run", "train")
         loop.replay("2026-03-11", "2026-03-13")
         t.kill()

@@ -39,11 +39,9 @@ Result<Request> RequestOf(net::Request& http) {
 }
 
 Json ChangesJson(const project::Project& project, const std::vector<project::Change>& changes) {
-  Json::Array warnings;
-  for (const std::string& line : project.warnings) warnings.emplace_back(line);
   return Json::Of({{"project", project.name},
                    {"changes", project::ToJson(changes)},
-                   {"warnings", std::move(warnings)}});
+                   {"warnings", Json::Strings(project.warnings)}});
 }
 
 Result<Json> PlanProject(const ProjectContext& context, net::Request& http) {

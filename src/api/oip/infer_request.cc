@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "api/predict/json_body.h"
+#include "api/predict/predict.h"
 #include "base/strings.h"
 
 namespace tatara::api {
@@ -20,7 +21,6 @@ namespace ondemand = simdjson::ondemand;
 
 constexpr int kDepthMax = 16;  // no tensor has more dimensions
 constexpr size_t kNamesMax = 1024;
-constexpr size_t kIdMax = 1024;  // as SageMaker's inference ids
 
 // One input as it stands in the body; `data` may come before what explains it.
 struct InputText {
@@ -174,8 +174,8 @@ class Reader {
   Status ReadId(ondemand::value value) {
     std::string_view id;
     if (value.get_string().get(id) != simdjson::SUCCESS) return Invalid("'id' must be a string");
-    if (id.size() > kIdMax) {
-      return Invalid("'id' has more than " + std::to_string(kIdMax) + " bytes");
+    if (id.size() > kInferenceIdMax) {
+      return Invalid("'id' has more than " + std::to_string(kInferenceIdMax) + " bytes");
     }
     out_.id = id;
     out_.has_id = true;

@@ -118,10 +118,8 @@ void AppendOutput(std::string& out, const TensorInfo& info, const inference::Ten
   out += "\",\"shape\":";
   AppendShape(out, tensor.shape);
   if (info.class_map) {
-    Json::Array names;
-    for (const std::string& name : classes) names.emplace_back(name);
     out += ",\"parameters\":{\"classes\":";
-    AppendJsonString(out, Json(std::move(names)).Dump());
+    AppendJsonString(out, Json::Strings(classes).Dump());
     out += '}';
   }
   out += ",\"data\":[";
@@ -178,13 +176,9 @@ Status BeginInfer(const PredictContext& context, const AskPtr& ask) {
   call.rows = RowsOf(*picked.version, call.inputs);
   SetCells(call, read.numbers);
   call.event_time = ask->event_time;
-  const std::string_view header = request.HeaderOr("x-amzn-sagemaker-inference-id");
-  if (header.size() > 1024) {
-    return Invalid("X-Amzn-SageMaker-Inference-Id has more than 1024 bytes");
-  }
-  call.inference_id = !header.empty()    ? std::string(header)
-                      : !read.id.empty() ? read.id
-                                         : context.serving.NewInferenceId();
+  call.inference_id = TRY(InferenceIdOf(request));
+  if (call.inference_id.empty()) call.inference_id = read.id;
+  if (call.inference_id.empty()) call.inference_id = context.serving.NewInferenceId();
   call.done = Reply{ask->respond, std::move(picked.version), std::move(read.id), read.has_id,
                     std::move(read.outputs)};
   call.endpoint = std::move(picked.endpoint);

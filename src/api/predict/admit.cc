@@ -43,4 +43,11 @@ void WhenAdmitted(const PredictContext& context, net::Request&& request, net::Re
   });
 }
 
+Result<std::string> InferenceIdOf(const net::Request& request) {
+  const std::string_view id = request.HeaderOr("x-amzn-sagemaker-inference-id");
+  if (id.size() <= kInferenceIdMax) return std::string(id);
+  return Invalid("X-Amzn-SageMaker-Inference-Id has more than " + std::to_string(kInferenceIdMax) +
+                 " bytes");
+}
+
 }  // namespace tatara::api

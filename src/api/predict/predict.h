@@ -30,6 +30,11 @@ struct Ask {
 // Shared by the steps that a request takes when it must wait; small.
 using AskPtr = std::shared_ptr<Ask>;
 
+// Bytes of an inference id, as SageMaker has it.
+inline constexpr size_t kInferenceIdMax = 1024;
+// The id that the caller's X-Amzn-SageMaker-Inference-Id gives; empty when it gives none.
+Result<std::string> InferenceIdOf(const net::Request& request);
+
 // Writes an error in the dialect's form.
 using ErrorReply = net::Response (*)(const Error&);
 // Serves an admitted request. Plain functions: a std::function costs an allocation for each

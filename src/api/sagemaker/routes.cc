@@ -14,8 +14,6 @@ using net::Role;
 using net::RouteKind;
 using net::Verb;
 
-constexpr size_t kInferenceIdMax = 1024;
-
 net::Response ErrorOf(const Error& error) { return Reply(error); }
 
 // The part of an output that belongs to a row: a value, a list, or an object of class names.
@@ -115,11 +113,8 @@ Status BeginInvoke(const PredictContext& context, const AskPtr& ask) {
                 415));
       return {};
   }
-  const std::string_view id = request.HeaderOr("x-amzn-sagemaker-inference-id");
-  if (id.size() > kInferenceIdMax) {
-    return Invalid("X-Amzn-SageMaker-Inference-Id has more than 1024 bytes");
-  }
-  call.inference_id = id.empty() ? context.serving.NewInferenceId() : std::string(id);
+  call.inference_id = TRY(InferenceIdOf(request));
+  if (call.inference_id.empty()) call.inference_id = context.serving.NewInferenceId();
   call.event_time = ask->event_time;
   call.done = Predictions{ask->respond, call.version, call.inference_id, call.rows};
   if (call.rows == 0) {

@@ -2,13 +2,12 @@
 
 #include <cmath>
 
+#include "api/predict/predict.h"
 #include "base/json.h"
 #include "base/strings.h"
 
 namespace tatara::api {
 namespace {
-
-constexpr size_t kIdMax = 1024;
 
 Result<std::string> DataOf(const Json& record) {
   const Json* truth = record.Find("groundTruthData");
@@ -38,7 +37,7 @@ Result<serving::Truth> ReadTruth(std::string_view line, Time time) {
   if (metadata == nullptr || !metadata->IsObject()) return Invalid("'eventMetadata' is missing");
   auto id = metadata->GetString("eventId");
   if (!id) return std::unexpected(Prefixed("eventMetadata", id.error()));
-  if (id->empty() || id->size() > kIdMax) {
+  if (id->empty() || id->size() > kInferenceIdMax) {
     return Invalid("eventMetadata.eventId must have 1 to 1024 bytes");
   }
   truth.inference_id = *std::move(id);

@@ -72,10 +72,7 @@ Result<int> ListEndpoints(Context& context) {
     if (const std::string failure = TextOf(endpoint, "capture_failure"); !failure.empty()) {
       notes.push_back(TextOf(endpoint, "name") + ": captured rows cannot be written: " + failure);
     }
-    std::vector<std::string> versions;
-    for (const Json& version : TRY(endpoint.GetArray("versions"))) {
-      versions.push_back(version.AsString());
-    }
+    const auto versions = TRY(endpoint.GetStrings("versions"));
     rows.push_back({TextOf(endpoint, "name"), context.out.State(TextOf(endpoint, "state")),
                     TextOf(endpoint, "version"), Join(versions, " "), TextOf(endpoint, "model"),
                     TextOf(endpoint, "reason")});

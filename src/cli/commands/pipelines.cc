@@ -229,7 +229,7 @@ Result<int> Explain(Context& context, const Json& body) {
     }
     context.out.Table({"stage", "would", "why"}, rows, "no stages");
   }
-  const auto& stages = TRY(answer.GetArray("stages"));
+  const auto stages = TRY(answer.GetArray("stages"));
   const bool fails = std::ranges::any_of(
       stages, [](const Json& stage) { return stage.GetString("action").value_or("") == "fail"; });
   return fails ? 1 : 0;

@@ -60,19 +60,18 @@ Result<int64_t> PrintChanges(Output& out, const Json& answer) {
   return removals;
 }
 
-void PrintWarnings(Output& out, const Json& answer) {
-  const Json* warnings = answer.Find("warnings");
-  if (warnings == nullptr) return;  // a server of an earlier version
-  for (const Json& line : warnings->AsArray()) {
-    out.Note("tatara: warning: " + line.AsString());
+Status PrintWarnings(Output& out, const Json& answer) {
+  for (const std::string& line : TRY(answer.GetStrings("warnings"))) {
+    out.Note("tatara: warning: " + line);
   }
+  return {};
 }
 
 Result<int> Plan(Context& context) {
   const Json body = TRY(ProjectBody(context));
   auto session = TRY(Session::Open(context.globals, Access::kOwn));
   const Json answer = TRY(session->Post("/api/v1/project/plan", body));
-  PrintWarnings(context.out, answer);
+  TRY(PrintWarnings(context.out, answer));
   if (context.globals.json) {
     context.out.PrintJson(answer);
   } else if (TRY(answer.GetArray("changes")).empty()) {
@@ -95,7 +94,7 @@ Result<int> Apply(Context& context) {
   const Json body = TRY(ProjectBody(context));
   auto session = TRY(Session::Open(context.globals, Access::kOwn));
   const Json plan = TRY(session->Post("/api/v1/project/plan", body));
-  PrintWarnings(context.out, plan);
+  TRY(PrintWarnings(context.out, plan));
   if (!context.globals.json && !TRY(plan.GetArray("changes")).empty()) {
     const int64_t removals = TRY(PrintChanges(context.out, plan));
     const bool asks =

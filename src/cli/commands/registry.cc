@@ -92,9 +92,8 @@ Result<int> ListModels(Context& context) {
   std::vector<std::vector<std::string>> rows;
   for (const Json& model : TRY(answer.GetArray("models"))) {
     std::vector<std::string> aliases;
-    for (const Json& alias : TRY(model.GetArray("aliases"))) {
-      aliases.push_back("@" + alias.AsString());
-    }
+    for (const std::string& alias : TRY(model.GetStrings("aliases")))
+      aliases.push_back("@" + alias);
     rows.push_back({Text(model, "name"), Text(model, "version"), Join(aliases, " "),
                     Text(model, "created"), Text(model, "run_id")});
   }
