@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 goal=${1:-build}
 
 build_packages=(ca-certificates git g++ cmake ninja-build pkg-config ccache python3 python3-pip
-  python3-venv libsqlite3-dev libcurl4-openssl-dev libssl-dev libyaml-cpp-dev
+  python3-venv libsqlite3-dev libcurl4-openssl-dev libssl-dev libyaml-dev
   libsimdjson-dev libspdlog-dev libre2-dev zlib1g-dev libtomlplusplus-dev libhowardhinnant-date-dev libgtest-dev
   libgmock-dev tzdata)
 check_packages=(clang-format-19 strace)

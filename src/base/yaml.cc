@@ -1,175 +1,219 @@
 #include "base/yaml.h"
 
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/yaml.h>
+#include <yaml.h>
 
-#include <charconv>
-#include <cmath>
-#include <limits>
-#include <sstream>
-
-#include "base/strings.h"
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace tatara {
 namespace {
 
-constexpr int kDepthMax = 200;
+constexpr size_t kDepthMax = 200;        // of nodes inside of the outermost one
 constexpr size_t kNodesMax = 2'000'000;  // a bound on what aliases may multiply into
 
-struct Builder {
-  size_t nodes = 0;
+std::string AtLine(int line) { return "line " + std::to_string(line) + ": "; }
 
-  Result<Yaml> Build(const YAML::Node& node, int depth) {
-    Yaml out;
-    out.line = node.Mark().line + 1;
-    out.column = node.Mark().column + 1;
-    const auto at = "line " + std::to_string(out.line) + ": ";
-    if (depth > kDepthMax) return Invalid(at + "nested too deeply");
-    if (++nodes > kNodesMax) return Invalid(at + "too many nodes (aliases inside aliases?)");
-    if (node.IsScalar()) {
-      out.kind = Yaml::Kind::kScalar;
-      out.scalar = node.Scalar();
-      out.quoted = node.Tag() == "!";
-    } else if (node.IsSequence()) {
-      out.kind = Yaml::Kind::kList;
-      for (const auto& item : node) out.items.push_back(TRY(Build(item, depth + 1)));
-    } else if (node.IsMap()) {
-      out.kind = Yaml::Kind::kMap;
-      TRY(BuildMap(node, depth, out));
+int Line(const yaml_mark_t& mark) { return static_cast<int>(mark.line) + 1; }
+
+std::string Text(const yaml_char_t* text) { return reinterpret_cast<const char*>(text); }
+
+// The parser's events, one at a time; `text` must outlive it.
+class Events {
+ public:
+  explicit Events(std::string_view text) {
+    yaml_parser_initialize(&parser_);
+    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
+                                 text.size());
+  }
+  ~Events() {
+    yaml_event_delete(&event_);
+    yaml_parser_delete(&parser_);
+  }
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+
+  // Valid until the next call.
+  Result<const yaml_event_t*> Next() {
+    yaml_event_delete(&event_);
+    if (yaml_parser_parse(&parser_, &event_) == 0) {
+      const bool unread = parser_.error == YAML_READER_ERROR;  // has no mark of its own
+      std::string what = AtLine(Line(unread ? parser_.mark : parser_.problem_mark)) +
+                         (parser_.problem != nullptr ? parser_.problem : "not YAML");
+      if (!unread && parser_.context != nullptr) {
+        what += std::string(", ") + parser_.context + " of line " +
+                std::to_string(Line(parser_.context_mark));
+      }
+      return Invalid(what);
     }
-    return out;
+    return &event_;
   }
 
-  Status BuildMap(const YAML::Node& node, int depth, Yaml& out) {
-    std::vector<Yaml> merged;
-    for (const auto& pair : node) {
-      Yaml key = TRY(Build(pair.first, depth + 1));
-      Yaml value = TRY(Build(pair.second, depth + 1));
-      if (key.IsScalar() && !key.quoted && key.scalar == "<<") {
-        if (value.IsMap())
-          merged.push_back(std::move(value));
-        else if (value.IsList())
-          merged = std::move(value.items);
-        continue;
-      }
-      if (key.IsScalar() && out.Find(key.scalar) != nullptr) {
-        return Invalid("line " + std::to_string(key.line) + ": the key '" + key.scalar +
-                       "' stands twice");
-      }
-      out.entries.emplace_back(std::move(key), std::move(value));
+ private:
+  yaml_parser_t parser_{};
+  yaml_event_t event_{};
+};
+
+// A node with all that is below it.
+struct Tree {
+  Yaml node;
+  size_t nodes = 1;
+  size_t height = 1;
+};
+
+// Builds the tree of one document from the events between its start and its end.
+class Builder {
+ public:
+  Status Add(const yaml_event_t& event) {
+    switch (event.type) {
+      case YAML_SCALAR_EVENT:
+        TRY(CheckBounds(event, 1, 1));
+        return Complete({.node = Scalar(event)}, event.data.scalar.anchor);
+      case YAML_ALIAS_EVENT:
+        return AddAlias(event);
+      case YAML_SEQUENCE_START_EVENT:
+        return Open(event, Yaml::Kind::kList, event.data.sequence_start.anchor);
+      case YAML_MAPPING_START_EVENT:
+        return Open(event, Yaml::Kind::kMap, event.data.mapping_start.anchor);
+      case YAML_SEQUENCE_END_EVENT:
+      case YAML_MAPPING_END_EVENT:
+        return Close();
+      default:
+        return {};
     }
-    for (const Yaml& source : merged) {
-      for (const auto& [key, value] : source.entries) {
-        if (out.Find(key.scalar) == nullptr) out.entries.emplace_back(key, value);
+  }
+
+  Yaml Take() { return std::move(root_.node); }
+
+ private:
+  // A list or map that is being read.
+  struct Frame {
+    Tree tree;
+    std::string anchor;        // or empty
+    std::optional<Yaml> key;   // a map's, until its value has come
+    std::vector<Yaml> merged;  // a map's `<<`
+  };
+
+  static Yaml NodeAt(const yaml_event_t& event, Yaml::Kind kind) {
+    Yaml node;
+    node.kind = kind;
+    node.line = Line(event.start_mark);
+    node.column = static_cast<int>(event.start_mark.column) + 1;
+    return node;
+  }
+
+  static Yaml Scalar(const yaml_event_t& event) {
+    const auto& scalar = event.data.scalar;
+    Yaml node = NodeAt(event, Yaml::Kind::kScalar);
+    node.scalar.assign(reinterpret_cast<const char*>(scalar.value), scalar.length);
+    node.quoted = scalar.style != YAML_PLAIN_SCALAR_STYLE ||
+                  (scalar.tag != nullptr && Text(scalar.tag) == YAML_STR_TAG);
+    for (const char* null : {"", "~", "null", "Null", "NULL"}) {
+      if (!node.quoted && scalar.tag == nullptr && node.scalar == null) {
+        return NodeAt(event, Yaml::Kind::kNull);
       }
+    }
+    return node;
+  }
+
+  // Whether so many more nodes, so high, may stand here.
+  Status CheckBounds(const yaml_event_t& event, size_t nodes, size_t height) {
+    const std::string at = AtLine(Line(event.start_mark));
+    if (open_.size() + height > kDepthMax + 1) return Invalid(at + "nested too deeply");
+    count_ += nodes;
+    if (count_ > kNodesMax) return Invalid(at + "too many nodes (aliases inside aliases?)");
+    return {};
+  }
+
+  Status AddAlias(const yaml_event_t& event) {
+    const std::string name = Text(event.data.alias.anchor);
+    const auto found = anchors_.find(name);
+    if (found == anchors_.end()) {
+      return Invalid(AtLine(Line(event.start_mark)) + "the alias '*" + name +
+                     "' has no anchor that ends before it");
+    }
+    TRY(CheckBounds(event, found->second.nodes, found->second.height));
+    return Complete(found->second, nullptr);
+  }
+
+  Status Open(const yaml_event_t& event, Yaml::Kind kind, const yaml_char_t* anchor) {
+    TRY(CheckBounds(event, 1, 1));
+    open_.push_back({.tree = {.node = NodeAt(event, kind)}});
+    if (anchor != nullptr) open_.back().anchor = Text(anchor);
+    return {};
+  }
+
+  Status Close() {
+    Frame frame = std::move(open_.back());
+    open_.pop_back();
+    TRY(CheckKeys(frame.tree.node));
+    if (!frame.merged.empty()) Merge(frame);
+    const auto* anchor = reinterpret_cast<const yaml_char_t*>(frame.anchor.c_str());
+    return Complete(std::move(frame.tree), frame.anchor.empty() ? nullptr : anchor);
+  }
+
+  static Status CheckKeys(const Yaml& map) {
+    std::vector<const Yaml*> keys;
+    for (const auto& [key, value] : map.entries) {
+      if (key.IsScalar()) keys.push_back(&key);
+    }
+    std::ranges::stable_sort(keys, std::less(), &Yaml::scalar);
+    const auto twice = std::ranges::adjacent_find(keys, std::equal_to(), &Yaml::scalar);
+    if (twice == keys.end()) return {};
+    const Yaml& second = **std::next(twice);
+    return Invalid(AtLine(second.line) + "the key '" + second.scalar + "' stands twice");
+  }
+
+  // The entries of `<<` whose keys the map does not have; of several sources the first counts.
+  static void Merge(Frame& frame) {
+    auto& entries = frame.tree.node.entries;
+    std::unordered_set<std::string> keys;
+    for (const auto& [key, value] : entries) keys.insert(key.scalar);
+    for (const Yaml& source : frame.merged) {
+      for (const auto& entry : source.entries) {
+        if (keys.insert(entry.first.scalar).second) entries.push_back(entry);
+      }
+    }
+  }
+
+  // Puts a whole tree where it belongs.
+  Status Complete(Tree tree, const yaml_char_t* anchor) {
+    if (anchor != nullptr) anchors_[Text(anchor)] = tree;
+    if (open_.empty()) {
+      root_ = std::move(tree);
+      return {};
+    }
+    Frame& frame = open_.back();
+    frame.tree.nodes += tree.nodes;
+    frame.tree.height = std::max(frame.tree.height, tree.height + 1);
+    if (frame.tree.node.IsList()) {
+      frame.tree.node.items.push_back(std::move(tree.node));
+    } else if (!frame.key) {
+      frame.key = std::move(tree.node);
+    } else {
+      AddEntry(frame, std::move(tree.node));
     }
     return {};
   }
+
+  static void AddEntry(Frame& frame, Yaml value) {
+    Yaml key = *std::exchange(frame.key, std::nullopt);
+    if (!key.IsScalar() || key.quoted || key.scalar != "<<") {
+      frame.tree.node.entries.emplace_back(std::move(key), std::move(value));
+    } else if (value.IsMap()) {
+      frame.merged.push_back(std::move(value));
+    } else {
+      std::ranges::move(value.items, std::back_inserter(frame.merged));
+    }
+  }
+
+  Tree root_;
+  std::vector<Frame> open_;
+  std::unordered_map<std::string, Tree> anchors_;
+  size_t count_ = 0;
 };
-
-bool IsDigits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-// digits [. digits] [e digits], with at least one digit before the exponent.
-bool IsFloat(std::string_view text) {
-  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
-  const size_t exponent = text.find_first_of("eE");
-  std::string_view mantissa = text.substr(0, exponent);
-  const size_t dot = mantissa.find('.');
-  std::string digits(mantissa.substr(0, dot));
-  if (dot != std::string_view::npos) digits += mantissa.substr(dot + 1);
-  if (!IsDigits(digits)) return false;
-  if (exponent == std::string_view::npos) return dot != std::string_view::npos;
-  std::string_view power = text.substr(exponent + 1);
-  if (power.starts_with('-') || power.starts_with('+')) power.remove_prefix(1);
-  return IsDigits(power);
-}
-
-bool ResolveInt(std::string_view text, Json& out) {
-  const bool negative = text.starts_with('-');
-  std::string_view digits = text;
-  if (negative || text.starts_with('+')) digits.remove_prefix(1);
-  int base = 10;
-  if (digits.starts_with("0o") || digits.starts_with("0x")) {
-    base = digits[1] == 'o' ? 8 : 16;
-    digits.remove_prefix(2);
-  } else if (!IsDigits(digits)) {
-    return false;
-  }
-  uint64_t value = 0;
-  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-  if (end != digits.data() + digits.size() || digits.empty()) return false;
-  if (error != std::errc() || (negative && value > (1ULL << 63))) {
-    double big = 0;
-    if (base != 10 || !ParseDouble(digits, big)) return false;
-    out = Json(negative ? -big : big);
-    return true;
-  }
-  out = negative ? Json(static_cast<int64_t>(~value + 1)) : Json(value);
-  return true;
-}
-
-Json ResolveScalar(const Yaml& node) {
-  const std::string& text = node.scalar;
-  if (node.quoted) return Json(text);
-  if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") return {};
-  if (text == "true" || text == "True" || text == "TRUE") return Json(true);
-  if (text == "false" || text == "False" || text == "FALSE") return Json(false);
-  Json number;
-  if (ResolveInt(text, number)) return number;
-  double value = 0;
-  if (IsFloat(text) && ParseDouble(text.starts_with('+') ? text.substr(1) : text, value)) {
-    return Json(value);
-  }
-  const std::string lower = Lower(text);
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  if (lower == ".inf" || lower == "+.inf") return Json(kInfinity);
-  if (lower == "-.inf") return Json(-kInfinity);
-  if (lower == ".nan") return Json(std::nan(""));
-  return Json(text);
-}
-
-// Where documents begin; whether one holds anything.
-class Documents : public YAML::EventHandler {
- public:
-  int line = 0;
-  bool empty = true;
-
-  void OnDocumentStart(const YAML::Mark& mark) override { line = mark.line + 1; }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override { empty = false; }
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {
-    empty = false;
-  }
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {
-    empty = false;
-  }
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {
-    empty = false;
-  }
-  void OnMapEnd() override {}
-};
-
-// Not by LoadAll: where a stray bracket ends the first document, it finds empty ones for ever.
-Status CheckOneDocument(const std::string& input) {
-  std::istringstream stream(input);
-  YAML::Parser parser(stream);
-  Documents first, second;
-  if (!parser.HandleNextDocument(first)) return {};
-  if (!parser.HandleNextDocument(second)) return {};
-  const std::string line = "line " + std::to_string(second.line) + ": ";
-  if (!second.empty) return Invalid(line + "a second document begins; one is allowed");
-  if (parser && parser.HandleNextDocument(second)) {
-    return Invalid(line + "nothing may follow the end of the document");
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -181,58 +225,17 @@ const Yaml* Yaml::Find(std::string_view key) const {
 }
 
 Result<Yaml> ParseYaml(std::string_view text) {
-  try {
-    const std::string input(text);
-    TRY(CheckOneDocument(input));
-    return Builder().Build(YAML::Load(input), 0);
-  } catch (const YAML::Exception& error) {
-    return Invalid("line " + std::to_string(error.mark.line + 1) + ": " + error.msg);
-  }
-}
-
-Json YamlToJson(const Yaml& node) {
-  switch (node.kind) {
-    case Yaml::Kind::kNull:
-      return {};
-    case Yaml::Kind::kScalar:
-      return ResolveScalar(node);
-    case Yaml::Kind::kList: {
-      Json::Array items;
-      for (const Yaml& item : node.items) items.push_back(YamlToJson(item));
-      return Json(std::move(items));
+  Events events(text);
+  Builder builder;
+  int documents = 0;
+  while (true) {
+    const yaml_event_t& event = *TRY(events.Next());
+    if (event.type == YAML_STREAM_END_EVENT) return builder.Take();
+    if (event.type == YAML_DOCUMENT_START_EVENT && ++documents > 1) {
+      return Invalid(AtLine(Line(event.start_mark)) + "a second document begins; one is allowed");
     }
-    case Yaml::Kind::kMap: {
-      Json::Object members;
-      for (const auto& [key, value] : node.entries) {
-        members.emplace_back(key.scalar, YamlToJson(value));
-      }
-      return Json(std::move(members));
-    }
+    TRY(builder.Add(event));
   }
-  return {};
-}
-
-Yaml JsonToYaml(const Json& json) {
-  Yaml node;
-  if (json.IsArray()) {
-    node.kind = Yaml::Kind::kList;
-    for (const Json& item : json.AsArray()) node.items.push_back(JsonToYaml(item));
-  } else if (json.IsObject()) {
-    node.kind = Yaml::Kind::kMap;
-    for (const auto& [name, value] : json.AsObject()) {
-      if (json.Find(name) != &value) continue;
-      Yaml key;
-      key.kind = Yaml::Kind::kScalar;
-      key.scalar = name;
-      key.quoted = true;
-      node.entries.emplace_back(std::move(key), JsonToYaml(value));
-    }
-  } else if (!json.IsNull()) {
-    node.kind = Yaml::Kind::kScalar;
-    node.quoted = json.IsString();
-    node.scalar = json.IsString() ? json.AsString() : json.Dump();
-  }
-  return node;
 }
 
 }  // namespace tatara

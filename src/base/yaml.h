@@ -1,4 +1,4 @@
-// YAML in: a tree that keeps each node's line and how its scalar was written (yaml-cpp inside).
+// YAML in: a tree that keeps each node's line and how its scalar was written (libyaml inside).
 //
 // Scalars stay text, since who reads decides what a number is: tatara.yaml and DVC (YAML 1.2)
 // differ from YAML 1.1 readers. Anchors and aliases are resolved; merge keys (`<<`) are applied.

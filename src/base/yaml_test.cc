@@ -48,12 +48,56 @@ TEST(Yaml, AliasBombs_AreRefused) {
   EXPECT_FALSE(ParseYaml(text));
 }
 
-TEST(ParseYaml, WhatFollowsTheDocumentIsRefusedAndAnEmptySecondOneIsNot) {
-  for (const char* text : {"a: 1\n---\nb: 2\n", "[a]\n]", "{a: 1}}", "[1] 2"}) {
+TEST(Yaml, WhatFollowsTheDocument_IsRefused) {
+  for (const char* text : {"a: 1\n---\nb: 2\n", "a: 1\n---\n", "[a]\n]", "{a: 1}}", "[1] 2"}) {
     EXPECT_FALSE(ParseYaml(text)) << text;
   }
-  EXPECT_TRUE(ParseYaml("a: 1\n---\n"));
   EXPECT_TRUE(ParseYaml("---\na: 1\n...\n"));
+}
+
+TEST(Yaml, AKeyWithoutItsColon_IsNotANullValue) {
+  auto yaml = ParseYaml("a: 1\nb\nc: 2\n");
+  ASSERT_FALSE(yaml);
+  EXPECT_EQ(yaml.error().message,
+            "line 3: could not find expected ':', while scanning a simple key of line 2");
+}
+
+TEST(Yaml, Nulls_AreEmptyAndTheFourWords) {
+  for (const char* text : {"", "~", "null", "Null", "NULL", "# nothing\n"}) {
+    EXPECT_TRUE(ParseYaml(text)->IsNull()) << text;
+  }
+  for (const char* text : {"''", "'null'", "!!str null", "nULL"}) {
+    EXPECT_TRUE(ParseYaml(text)->IsScalar()) << text;
+  }
+}
+
+TEST(Yaml, QuotedIsWhatIsAlwaysText) {
+  for (const char* text : {"'1'", "\"1\"", "|\n  1", ">\n  1", "!!str 1"}) {
+    EXPECT_TRUE(ParseYaml(text)->quoted) << text;
+  }
+  for (const char* text : {"1", "&a 1", "!mine 1"}) EXPECT_FALSE(ParseYaml(text)->quoted) << text;
+}
+
+TEST(Yaml, AnAliasOfWhatIsNotWhole_IsRefusedByName) {
+  EXPECT_EQ(ParseYaml("a: &a\n  b: *a\n").error().message,
+            "line 2: the alias '*a' has no anchor that ends before it");
+  EXPECT_FALSE(ParseYaml("a: *b\nb: &b 1\n"));
+}
+
+TEST(Yaml, DepthIsBoundedAlsoThroughAliases) {
+  EXPECT_TRUE(ParseYaml(std::string(200, '[') + std::string(200, ']')));
+  EXPECT_FALSE(ParseYaml(std::string(300, '[') + std::string(300, ']')));
+  EXPECT_FALSE(ParseYaml(std::string(1'000'000, '[')));
+  std::string text = "a0: &a0 [x]\n";
+  for (int i = 1; i < 300; ++i) {
+    const auto name = std::to_string(i);
+    text += "a" + name + ": &a" + name + " [*a" + std::to_string(i - 1) + "]\n";
+  }
+  EXPECT_NE(ParseYaml(text).error().message.find("nested too deeply"), std::string::npos);
+}
+
+TEST(Yaml, TextThatIsNotUtf8_IsRefusedWithItsLine) {
+  EXPECT_TRUE(ParseYaml("a: 1\nb: \xff\n").error().message.starts_with("line "));
 }
 
 }  // namespace
