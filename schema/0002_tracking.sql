@@ -66,18 +66,24 @@ CREATE TABLE metric_series (
   is_nan INTEGER NOT NULL,
   step BIGINT NOT NULL,
   timestamp_ms BIGINT NOT NULL,
+  points BIGINT NOT NULL,           -- that were logged to it, repeats among them
   UNIQUE (run_number, key)
 );
 CREATE INDEX metric_series_by_value ON metric_series (experiment_id, key, value, is_nan, run_number);
 
--- The key is the whole row: an exact repeat is the same point. In the order of a history.
+-- The n-th point of a series (from 0) is in block n / 16. So the newest points of all series of a
+-- run are neighbours: a batch touches few pages, whatever the number of its metrics, and a history
+-- is one range for each 16 points. The key is the whole row; a repeat of a point is the same row in
+-- the same block, and in another one it is dropped when read.
 CREATE TABLE metric_points (
+  run_number INTEGER NOT NULL,
+  block BIGINT NOT NULL,
   series INTEGER NOT NULL,
   timestamp_ms BIGINT NOT NULL,
   step BIGINT NOT NULL,
   value DOUBLE PRECISION NOT NULL,
   is_nan INTEGER NOT NULL,
-  PRIMARY KEY (series, timestamp_ms, step, value, is_nan)
+  PRIMARY KEY (run_number, block, series, timestamp_ms, step, value, is_nan)
 ) /* clustered */;
 
 CREATE TABLE datasets (

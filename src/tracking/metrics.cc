@@ -14,13 +14,14 @@
 namespace tatara::tracking {
 namespace {
 
-// A point as it is stored: NaN as 0 with a flag, infinities as the largest double.
+// A point as it is stored: NaN as 0 with a flag, infinities as the largest double. Compared in the
+// order of a history.
 struct Point {
-  int64_t series = 0;
   int64_t timestamp_ms = 0;
   int64_t step = 0;
   double value = 0;
   bool is_nan = false;
+  auto operator<=>(const Point&) const = default;
 };
 
 Point ToPoint(const Metric& metric) {
@@ -34,16 +35,33 @@ Point ToPoint(const Metric& metric) {
   return point;
 }
 
+// Of the columns timestamp_ms, step, value, is_nan, from `column` on.
+Point PointOf(const db::Row& row, int column) {
+  return {row.Int(column), row.Int(column + 1), row.Double(column + 2), row.Bool(column + 3)};
+}
+
+Metric ToMetric(const Point& point, std::string_view key, std::string_view run_id) {
+  return {.key = std::string(key),
+          .value = point.is_nan ? std::numeric_limits<double>::quiet_NaN() : point.value,
+          .timestamp_ms = point.timestamp_ms,
+          .step = point.step,
+          .run_id = std::string(run_id)};
+}
+
 bool IsLater(const Point& a, const Point& b) {
   return std::tie(a.step, a.timestamp_ms, a.value) > std::tie(b.step, b.timestamp_ms, b.value);
 }
 
-// A key of a batch: its latest point there, and what stands in the store.
+// The points of a series that share a block (schema/0002_tracking.sql). Fewer: a batch touches
+// fewer pages; more: a history has fewer ranges. Stored blocks have this size.
+constexpr int64_t kBlockPoints = 16;
+
+// A key of a batch: the latest of its points there and in the store, and how many it has there.
 struct Series {
   std::string_view key;
   Point latest;
   int64_t number = 0;  // 0: new
-  Point stored;
+  int64_t stored = 0;
 };
 
 // The series of a batch, in the order of their first points, and where each key's is.
@@ -52,92 +70,114 @@ struct SeriesOfBatch {
   std::unordered_map<std::string_view, size_t> places;
 };
 
+// Gives each series its number, and what is stored of it.
 Status FindStored(db::Tx& tx, const RunRow& run, SeriesOfBatch& series) {
   std::vector<std::string_view> keys;
+  keys.reserve(series.all.size());
   for (const auto& one : series.all) keys.push_back(one.key);
   const Head head(
-      "SELECT key, series, step, timestamp_ms, value FROM metric_series WHERE run_number = ? "
-      "AND key IN ",
+      "SELECT key, series, points, timestamp_ms, step, value, is_nan FROM metric_series "
+      "WHERE run_number = ? AND key IN ",
       {run.number});
-  return QueryInChunks(tx, head, keys, "", [&](const db::Row& row) {
+  TRY(QueryInChunks(tx, head, keys, "", [&](const db::Row& row) {
     auto& one = series.all[series.places.at(row.View(0))];
     one.number = row.Int(1);
-    one.stored = {.timestamp_ms = row.Int(3), .step = row.Int(2), .value = row.Double(4)};
-  });
+    one.stored = row.Int(2);
+    if (const Point latest = PointOf(row, 3); IsLater(latest, one.latest)) one.latest = latest;
+  }));
+  int64_t next = 0;
+  for (auto& one : series.all) {
+    if (one.number != 0) continue;
+    if (next == 0) {
+      next = TRY(tx.Count("SELECT COALESCE(MAX(series), 0) + 1 FROM metric_series", {}));
+    }
+    one.number = next++;
+  }
+  return {};
 }
 
-// Brings the series' latest points up to date; new ones get a number.
-Status WriteSeries(db::Tx& tx, const RunRow& run, SeriesOfBatch& series) {
-  TRY(FindStored(tx, run, series));
-  int64_t next = 0;
+Status WriteSeries(db::Tx& tx, const RunRow& run, const std::vector<Series>& all) {
   std::vector<db::Value> values;
-  for (auto& one : series.all) {
-    if (one.number == 0) {
-      if (next == 0) {
-        next = TRY(tx.Count("SELECT COALESCE(MAX(series), 0) + 1 FROM metric_series", {}));
-      }
-      one.number = next++;
-    } else if (!IsLater(one.latest, one.stored)) {
-      continue;
-    }
+  values.reserve(all.size() * 9);
+  for (const auto& one : all) {
     values.insert(values.end(),
                   {one.number, run.number, one.key, run.experiment_id, one.latest.value,
-                   one.latest.is_nan, one.latest.step, one.latest.timestamp_ms});
-  }
-  return InsertInChunks(tx,
-                        {.head = "INSERT INTO metric_series (series, run_number, key, "
-                                 "experiment_id, value, is_nan, step, timestamp_ms) VALUES ",
-                         .columns = 8,
-                         .tail = " ON CONFLICT (series) DO UPDATE SET value = excluded.value, "
-                                 "is_nan = excluded.is_nan, step = excluded.step, "
-                                 "timestamp_ms = excluded.timestamp_ms"},
-                        values);
-}
-
-Status InsertPoints(db::Tx& tx, const std::vector<Point>& points) {
-  std::vector<db::Value> values;
-  values.reserve(points.size() * 5);
-  for (const Point& point : points) {
-    values.insert(values.end(),
-                  {point.series, point.timestamp_ms, point.step, point.value, point.is_nan});
+                   one.latest.is_nan, one.latest.step, one.latest.timestamp_ms, one.stored});
   }
   return InsertInChunks(
       tx,
-      {.head = "INSERT INTO metric_points (series, timestamp_ms, step, value, is_nan) VALUES ",
-       .columns = 5,
-       .tail = " ON CONFLICT (series, timestamp_ms, step, value, is_nan) DO NOTHING"},
+      {.head = "INSERT INTO metric_series (series, run_number, key, "
+               "experiment_id, value, is_nan, step, timestamp_ms, points) VALUES ",
+       .columns = 9,
+       .tail = " ON CONFLICT (series) DO UPDATE SET value = excluded.value, "
+               "is_nan = excluded.is_nan, step = excluded.step, "
+               "timestamp_ms = excluded.timestamp_ms, points = excluded.points"},
       values);
 }
 
-Result<std::optional<int64_t>> FindSeries(db::Reader& reader, std::string_view run_id,
-                                          std::string_view key) {
-  return reader.One(
-      "SELECT s.series FROM metric_series s JOIN runs r ON r.run_number = s.run_number "
-      "WHERE r.run_id = ? AND s.key = ?",
-      {run_id, key}, [](const db::Row& row) { return row.Int(0); });
+// A point and its series' place in the batch.
+using PlacedPoint = std::pair<size_t, Point>;
+
+// Behind what is stored of each series, which then counts them.
+Status InsertPoints(db::Tx& tx, const RunRow& run, std::vector<Series>& all,
+                    const std::vector<PlacedPoint>& points) {
+  std::vector<db::Value> values;
+  values.reserve(points.size() * 7);
+  for (const auto& [place, point] : points) {
+    const int64_t block = all[place].stored++ / kBlockPoints;
+    values.insert(values.end(), {run.number, block, all[place].number, point.timestamp_ms,
+                                 point.step, point.value, point.is_nan});
+  }
+  return InsertInChunks(tx,
+                        {.head = "INSERT INTO metric_points (run_number, block, series, "
+                                 "timestamp_ms, step, value, is_nan) VALUES ",
+                         .columns = 7,
+                         .tail = " ON CONFLICT (run_number, block, series, timestamp_ms, step, "
+                                 "value, is_nan) DO NOTHING"},
+                        values);
 }
 
-Metric ToMetric(const db::Row& row, std::string_view key, std::string_view run_id) {
-  return {.key = std::string(key),
-          .value = row.Bool(3) ? std::numeric_limits<double>::quiet_NaN() : row.Double(2),
-          .timestamp_ms = row.Int(0),
-          .step = row.Int(1),
-          .run_id = std::string(run_id)};
-}
-
-struct SeriesOfRun {
+// Where the points of a run's metric are.
+struct StoredSeries {
   std::string run_id;
-  int64_t series = 0;
+  int64_t run_number = 0;
+  int64_t number = 0;
+  int64_t points = 0;
 };
 
-Result<std::vector<SeriesOfRun>> SeriesOfRuns(db::Reader& reader, const BulkHistoryQuery& query) {
+Result<std::optional<StoredSeries>> FindSeries(db::Reader& reader, std::string_view run_id,
+                                               std::string_view key) {
+  return reader.One(
+      "SELECT s.run_number, s.series, s.points FROM metric_series s "
+      "JOIN runs r ON r.run_number = s.run_number WHERE r.run_id = ? AND s.key = ?",
+      {run_id, key}, [&](const db::Row& row) {
+        return StoredSeries{std::string(run_id), row.Int(0), row.Int(1), row.Int(2)};
+      });
+}
+
+// All points in the order of a history, each once: a repeat may stand in a later block.
+Result<std::vector<Point>> ReadPoints(db::Reader& reader, const StoredSeries& series) {
+  std::vector<Point> points;
+  points.reserve(static_cast<size_t>(series.points));
+  TRY(reader.Query(
+      "WITH RECURSIVE blocks (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM blocks WHERE n < ?) "
+      "SELECT timestamp_ms, step, value, is_nan FROM blocks CROSS JOIN metric_points p "
+      "WHERE p.run_number = ? AND p.block = blocks.n AND p.series = ?",
+      {(series.points - 1) / kBlockPoints, series.run_number, series.number},
+      [&](const db::Row& row) { points.push_back(PointOf(row, 0)); }));
+  if (!std::ranges::is_sorted(points)) std::ranges::sort(points);
+  points.erase(std::ranges::unique(points).begin(), points.end());
+  return points;
+}
+
+Result<std::vector<StoredSeries>> SeriesOfRuns(db::Reader& reader, const BulkHistoryQuery& query) {
   std::vector<std::string> ids = query.run_ids;
   std::ranges::sort(ids);
   ids.erase(std::ranges::unique(ids).begin(), ids.end());
-  std::vector<SeriesOfRun> out;
+  std::vector<StoredSeries> out;
   for (const auto& id : ids) {
-    const auto series = TRY(FindSeries(reader, id, query.key));
-    if (series) out.push_back({id, *series});
+    auto series = TRY(FindSeries(reader, id, query.key));
+    if (series) out.push_back(*std::move(series));
   }
   return out;
 }
@@ -154,43 +194,35 @@ std::set<int64_t> Sample(const std::vector<int64_t>& steps, int64_t count_max) {
   return sampled;
 }
 
-Result<std::set<int64_t>> SampledSteps(db::Reader& reader, const std::vector<SeriesOfRun>& all,
+Result<std::set<int64_t>> SampledSteps(db::Reader& reader, const std::vector<StoredSeries>& all,
                                        const BulkHistoryQuery& query) {
-  constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
-  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  const int64_t first = query.start_step.value_or(std::numeric_limits<int64_t>::min());
+  const int64_t last = query.end_step.value_or(std::numeric_limits<int64_t>::max());
   std::set<int64_t> steps;
   std::vector<int64_t> ends;
-  for (const auto& [run_id, series] : all) {
-    std::optional<int64_t> first;
-    int64_t last = 0;
-    TRY(
-        reader.Query("SELECT DISTINCT step FROM metric_points WHERE series = ? AND step >= ? AND "
-                     "step <= ? ORDER BY step",
-                     {series, query.start_step.value_or(kMin), query.end_step.value_or(kMax)},
-                     [&](const db::Row& row) {
-                       last = row.Int(0);
-                       if (!first) first = last;
-                       steps.insert(last);
-                     }));
-    if (first) ends.insert(ends.end(), {*first, last});
+  for (const auto& series : all) {
+    std::set<int64_t> own;
+    for (const Point& point : TRY(ReadPoints(reader, series))) {
+      if (first <= point.step && point.step <= last) own.insert(point.step);
+    }
+    if (own.empty()) continue;
+    ends.insert(ends.end(), {*own.begin(), *own.rbegin()});
+    steps.merge(own);
   }
   auto sampled = Sample({steps.begin(), steps.end()}, query.max_results);
   sampled.insert(ends.begin(), ends.end());
   return sampled;
 }
 
-Result<std::vector<Metric>> SampledHistory(db::Reader& reader, const std::vector<SeriesOfRun>& all,
+Result<std::vector<Metric>> SampledHistory(db::Reader& reader, const std::vector<StoredSeries>& all,
                                            const BulkHistoryQuery& query) {
   const auto steps = TRY(SampledSteps(reader, all, query));
   std::vector<Metric> out;
-  for (const auto& [run_id, series] : all) {
-    TRY(
-        reader.Query("SELECT timestamp_ms, step, value, is_nan FROM metric_points "
-                     "WHERE series = ? ORDER BY step, timestamp_ms, value",
-                     {series}, [&](const db::Row& row) {
-                       if (steps.contains(row.Int(1)))
-                         out.push_back(ToMetric(row, query.key, run_id));
-                     }));
+  for (const auto& series : all) {
+    auto points = TRY(ReadPoints(reader, series));
+    std::erase_if(points, [&](const Point& point) { return !steps.contains(point.step); });
+    std::ranges::stable_sort(points, {}, &Point::step);
+    for (const Point& point : points) out.push_back(ToMetric(point, query.key, series.run_id));
   }
   return out;
 }
@@ -200,22 +232,21 @@ Result<std::vector<Metric>> SampledHistory(db::Reader& reader, const std::vector
 Status InsertMetrics(db::Tx& tx, const RunRow& run, const std::vector<Metric>& metrics) {
   if (metrics.empty()) return {};
   SeriesOfBatch series;
-  std::vector<Point> points;
+  std::vector<PlacedPoint> points;
   points.reserve(metrics.size());
   for (const auto& metric : metrics) {
-    Point point = ToPoint(metric);
+    const Point point = ToPoint(metric);
     const auto [found, added] = series.places.emplace(metric.key, series.all.size());
     if (added) {
       series.all.push_back({.key = metric.key, .latest = point});
-    } else if (IsLater(point, series.all[found->second].latest)) {
-      series.all[found->second].latest = point;
+    } else if (auto& latest = series.all[found->second].latest; IsLater(point, latest)) {
+      latest = point;
     }
-    point.series = static_cast<int64_t>(found->second);  // its place, until the numbers are known
-    points.push_back(point);
+    points.emplace_back(found->second, point);
   }
-  TRY(WriteSeries(tx, run, series));
-  for (auto& point : points) point.series = series.all[static_cast<size_t>(point.series)].number;
-  return InsertPoints(tx, points);
+  TRY(FindStored(tx, run, series));
+  TRY(InsertPoints(tx, run, series.all, points));
+  return WriteSeries(tx, run, series.all);
 }
 
 Status InsertModelMetrics(db::Tx& tx, const RunId& run, const std::vector<Metric>& metrics) {
@@ -241,17 +272,15 @@ Result<Page<Metric>> MetricHistory(db::Reader& reader, const RunId& id, const Hi
   Page<Metric> page;
   const auto series = TRY(FindSeries(reader, id.value, query.key));
   if (!series) return page;
-  const int64_t limit =
-      query.max_results ? *query.max_results : std::numeric_limits<int64_t>::max() - 1;
-  TRY(reader.Query(
-      "SELECT timestamp_ms, step, value, is_nan FROM metric_points WHERE series = ? "
-      "ORDER BY timestamp_ms, step, value LIMIT ? OFFSET ?",
-      {*series, limit + 1, offset},
-      [&](const db::Row& row) { page.items.push_back(ToMetric(row, query.key, "")); }));
-  if (static_cast<int64_t>(page.items.size()) > limit) {
-    page.items.pop_back();
-    page.next_token = MakePageToken(offset + limit);
+  const auto points = TRY(ReadPoints(reader, *series));
+  const auto count = static_cast<int64_t>(points.size());
+  const int64_t begin = std::min(offset, count);
+  const int64_t end = begin + std::min(query.max_results.value_or(count), count - begin);
+  page.items.reserve(static_cast<size_t>(end - begin));
+  for (int64_t i = begin; i < end; ++i) {
+    page.items.push_back(ToMetric(points[static_cast<size_t>(i)], query.key, ""));
   }
+  if (end < count) page.next_token = MakePageToken(end);
   return page;
 }
 
@@ -259,14 +288,11 @@ Result<std::vector<Metric>> BulkHistory(db::Reader& reader, const BulkHistoryQue
   const auto all = TRY(SeriesOfRuns(reader, query));
   if (query.sampled) return SampledHistory(reader, all, query);
   std::vector<Metric> out;
-  for (const auto& [run_id, series] : all) {
-    const int64_t left = query.max_results - static_cast<int64_t>(out.size());
-    if (left <= 0) break;
-    TRY(
-        reader.Query("SELECT timestamp_ms, step, value, is_nan FROM metric_points "
-                     "WHERE series = ? ORDER BY timestamp_ms, step, value LIMIT ?",
-                     {series, left},
-                     [&](const db::Row& row) { out.push_back(ToMetric(row, query.key, run_id)); }));
+  for (const auto& series : all) {
+    for (const Point& point : TRY(ReadPoints(reader, series))) {
+      if (static_cast<int64_t>(out.size()) >= query.max_results) return out;
+      out.push_back(ToMetric(point, query.key, series.run_id));
+    }
   }
   return out;
 }

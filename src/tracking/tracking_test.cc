@@ -147,6 +147,107 @@ TEST_F(TrackingTest, History_IsOrderedAndPaged) {
   EXPECT_EQ(second.next_token, "");
 }
 
+// 100 points of each of three metrics, the later ones first, in batches of 30, and all of them a
+// second time: repeats stand in other blocks than what they repeat.
+class ManyBlocksTest : public TrackingTest {
+ protected:
+  static constexpr int kPoints = 100;
+
+  ManyBlocksTest() {
+    for (int i = 0; i < 2 * kPoints; ++i) {
+      const int step = kPoints - 1 - i % kPoints;
+      for (const auto* key : {"a", "b", "c"}) {
+        batch_.metrics.push_back({.key = key, .value = 0.5, .timestamp_ms = 7, .step = step});
+      }
+      if (batch_.metrics.size() == 90) Send();
+    }
+    Send();
+  }
+  void Send() {
+    EXPECT_TRUE(Log(run_, batch_));
+    batch_.metrics.clear();
+  }
+  Page<Metric> History(HistoryQuery query) {
+    return Read([&](db::Reader& r) { return MetricHistory(r, run_.info.id, query); }).value();
+  }
+  std::vector<int64_t> Steps(const std::vector<Metric>& points) {
+    std::vector<int64_t> steps;
+    for (const auto& point : points) steps.push_back(point.step);
+    return steps;
+  }
+  static std::vector<int64_t> StepsBetween(int64_t first, int64_t last) {
+    std::vector<int64_t> steps;
+    for (int64_t step = first; step <= last; ++step) steps.push_back(step);
+    return steps;
+  }
+
+  Run run_ = NewRunIn(0);
+  Batch batch_;
+};
+
+TEST_F(ManyBlocksTest, History_HasEachPointOnceAndInOrder) {
+  for (const auto* key : {"a", "b", "c"}) {
+    EXPECT_EQ(Steps(History({.key = key}).items), StepsBetween(0, kPoints - 1)) << key;
+    EXPECT_EQ(Get(run_).FindMetric(key)->step, kPoints - 1);
+  }
+  EXPECT_THAT(History({.key = "d"}).items, IsEmpty());
+}
+
+TEST_F(ManyBlocksTest, History_IsPagedAcrossBlocks) {
+  std::vector<int64_t> steps;
+  std::string token;
+  int pages = 0;
+  do {
+    const auto page = History({.key = "b", .max_results = 33, .page_token = token});
+    for (const int64_t step : Steps(page.items)) steps.push_back(step);
+    token = page.next_token;
+    ++pages;
+  } while (!token.empty());
+  EXPECT_EQ(pages, 4);
+  EXPECT_EQ(steps, StepsBetween(0, kPoints - 1));
+  const auto last = History({.key = "b", .max_results = kPoints, .page_token = ""});
+  EXPECT_EQ(last.next_token, "");  // the page is full, but nothing follows
+  const auto beyond = History({.key = "b", .page_token = MakePageToken(kPoints + 5)});
+  EXPECT_THAT(beyond.items, IsEmpty());
+  EXPECT_EQ(beyond.next_token, "");
+}
+
+TEST_F(ManyBlocksTest, BulkHistory_CountsEachPointOnce) {
+  const Run other = NewRunIn(0);
+  ASSERT_TRUE(Log(other, {.metrics = {{.key = "a", .timestamp_ms = 1, .step = 500}}}));
+  const auto bulk = [&](BulkHistoryQuery query) {
+    query.run_ids = {run_.info.id.value, other.info.id.value};
+    query.key = "a";
+    return Read([&](db::Reader& r) { return BulkHistory(r, query); }).value();
+  };
+  EXPECT_EQ(bulk({.max_results = kPoints + 1}).size(), kPoints + 1u);
+  EXPECT_EQ(bulk({.max_results = 20}).size(), 20u);
+  const auto sampled = bulk({.max_results = 10, .sampled = true, .start_step = 10, .end_step = 49});
+  EXPECT_THAT(Steps(sampled), ElementsAre(10, 14, 18, 22, 26, 30, 34, 38, 42, 46, 49));
+}
+
+TEST_F(TrackingTest, Metrics_ThatComeLate_AreInTheHistoryButNotTheLatest) {
+  const Run run = NewRunIn(0);
+  const auto log = [&](int64_t step, int64_t millis, double value) {
+    ASSERT_TRUE(Log(
+        run, {.metrics = {{.key = "m", .value = value, .timestamp_ms = millis, .step = step}}}));
+  };
+  log(5, 50, 1);
+  log(4, 60, 2);
+  log(5, 40, 3);
+  log(5, 50, kNan);  // as a value 0, so not later, but a point of its own
+  log(5, 50, 0);
+  EXPECT_EQ(Get(run).FindMetric("m")->value, 1);
+  const auto history =
+      Read([&](db::Reader& r) { return MetricHistory(r, run.info.id, {.key = "m"}); }).value();
+  std::vector<std::pair<int64_t, double>> got;
+  for (const auto& point : history.items) {
+    got.emplace_back(point.timestamp_ms, std::isnan(point.value) ? -1 : point.value);
+  }
+  EXPECT_THAT(got, ElementsAre(std::pair(40, 3.0), std::pair(50, 0.0), std::pair(50, -1.0),
+                               std::pair(50, 1.0), std::pair(60, 2.0)));
+}
+
 TEST_F(TrackingTest, BulkHistory_Sampled_KeepsEachRunsFirstAndLastStep) {
   const Run run = NewRunIn(0);
   Batch batch;
