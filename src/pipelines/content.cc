@@ -13,13 +13,14 @@ namespace {
 
 constexpr int64_t kSettledNs = 50'000'000;   // more than a file system's tick of time
 constexpr int64_t kStoredSizeMin = 1 << 20;  // smaller ones are read again faster than stored
-constexpr size_t kBlock = 1 << 20;
+constexpr size_t kBlock = 1 << 20, kBlockMin = 1 << 12;
 constexpr int kDepthMax = 200;
 
-Result<std::string> Md5OfFile(const std::string& path) {
+Result<std::string> Md5OfFile(const std::string& path, int64_t size) {
   os::File file = TRY(os::File::OpenRead(path));
   Hasher hasher(HashKind::kMd5);
-  std::string buffer(kBlock, '\0');
+  // One byte more than the file, so that one read often meets its end; it may have grown, too.
+  std::string buffer(std::clamp<size_t>(static_cast<size_t>(size) + 1, kBlockMin, kBlock), '\0');
   for (;;) {
     const size_t got = TRY(file.Read(buffer));
     if (got == 0) return hasher.Finish();
@@ -40,7 +41,7 @@ Result<std::string> DigestOf(const std::string& path, const os::FileInfo& info,
   if (options.digests != nullptr) {
     if (auto known = options.digests->Find(info)) return *known;
   }
-  std::string md5 = TRY(Md5OfFile(path));
+  std::string md5 = TRY(Md5OfFile(path, info.size));
   if (options.digests != nullptr) {
     const os::FileInfo after = TRY(os::Stat(path));
     const int64_t now = ToMicros(os::RealClock().Now()) * 1000;
