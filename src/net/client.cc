@@ -3,13 +3,59 @@
 #include <curl/curl.h>
 
 #include <array>
-#include <mutex>
 #include <optional>
 
 #include "base/strings.h"
+#include "os/library.h"
 
 namespace tatara::net {
 namespace {
+
+// libcurl brings some thirty libraries, which cost each command more to load than all the rest
+// of tatara: so it is loaded by the first call.
+struct Curl {
+  decltype(&curl_global_init) global_init = nullptr;
+  decltype(&curl_easy_init) easy_init = nullptr;
+  decltype(&curl_easy_cleanup) easy_cleanup = nullptr;
+  decltype(&curl_easy_reset) easy_reset = nullptr;
+  decltype(&curl_easy_setopt) easy_setopt = nullptr;
+  decltype(&curl_easy_perform) easy_perform = nullptr;
+  decltype(&curl_easy_strerror) easy_strerror = nullptr;
+  decltype(&curl_slist_append) slist_append = nullptr;
+  decltype(&curl_slist_free_all) slist_free_all = nullptr;
+};
+
+Result<Curl> LoadCurl() {
+  const auto library = os::Library::Open("libcurl.so.4");
+  if (!library) {
+    return Unavailable("no HTTP call can be made: " + library.error().message +
+                       "; install libcurl (Debian: libcurl4)");
+  }
+  Curl curl;
+  bool complete = true;
+  const auto find = [&]<class Function>(Function*& function, const char* name) {
+    function = library->Find<Function>(name);
+    complete = complete && function != nullptr;
+  };
+  find(curl.global_init, "curl_global_init");
+  find(curl.easy_init, "curl_easy_init");
+  find(curl.easy_cleanup, "curl_easy_cleanup");
+  find(curl.easy_reset, "curl_easy_reset");
+  find(curl.easy_setopt, "curl_easy_setopt");
+  find(curl.easy_perform, "curl_easy_perform");
+  find(curl.easy_strerror, "curl_easy_strerror");
+  find(curl.slist_append, "curl_slist_append");
+  find(curl.slist_free_all, "curl_slist_free_all");
+  if (!complete) return Unavailable("no HTTP call can be made: libcurl.so.4 is not libcurl's");
+  curl.global_init(CURL_GLOBAL_DEFAULT);
+  return curl;
+}
+
+Result<const Curl*> TheCurl() {
+  static const Result<Curl> curl = LoadCurl();
+  if (!curl) return std::unexpected(curl.error());
+  return &*curl;
+}
 
 // One call under way: what curl's callbacks see.
 struct Transfer {
@@ -67,47 +113,34 @@ size_t GiveBody(char* buffer, size_t, size_t size, void* user) {
   return CURL_READFUNC_ABORT;
 }
 
-Error CallError(CURLcode code, const ClientRequest& request, std::string_view detail) {
-  const std::string text = detail.empty() ? curl_easy_strerror(code) : std::string(detail);
+Error CallError(CURLcode code, const ClientRequest& request, std::string_view text) {
   const bool bad_url = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
-  return {bad_url ? Code::kInvalid : Code::kUnavailable, request.url + ": " + text};
+  return {bad_url ? Code::kInvalid : Code::kUnavailable, request.url + ": " + std::string(text)};
 }
 
 bool HasLineEnd(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
 }
 
-struct SlistFree {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using HeaderList = std::unique_ptr<curl_slist, SlistFree>;
-
-void Add(HeaderList& list, const std::string& line) {
-  list.reset(curl_slist_append(list.release(), line.c_str()));
-}
+using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 
 }  // namespace
 
 struct HttpClient::Impl {
-  Impl() {
-    static std::once_flag once;
-    std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-    handle.reset(curl_easy_init());
+  explicit Impl(const Curl& loaded) : curl(loaded), handle(curl.easy_init(), curl.easy_cleanup) {
     CHECK(handle);
   }
 
   template <class Value>
   void Set(CURLoption option, Value value) {
-    CHECK(curl_easy_setopt(handle.get(), option, value) == CURLE_OK);
+    CHECK(curl.easy_setopt(handle.get(), option, value) == CURLE_OK);
   }
   void SetConnection(const ClientRequest& request);
   void SetBody(const ClientRequest& request, Transfer& transfer);
   Result<HeaderList> Headers(const ClientRequest& request);
 
-  struct HandleFree {
-    void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
-  };
-  std::unique_ptr<CURL, HandleFree> handle;
+  const Curl& curl;
+  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle;
   std::array<char, CURL_ERROR_SIZE> detail{};
 };
 
@@ -151,7 +184,10 @@ void HttpClient::Impl::SetBody(const ClientRequest& request, Transfer& transfer)
 }
 
 Result<HeaderList> HttpClient::Impl::Headers(const ClientRequest& request) {
-  HeaderList list;
+  HeaderList list(nullptr, curl.slist_free_all);
+  const auto add = [&](const std::string& line) {
+    list.reset(curl.slist_append(list.release(), line.c_str()));
+  };
   bool typed = false;
   for (const auto& [name, value] : request.headers) {
     if (HasLineEnd(name) || HasLineEnd(value)) {
@@ -159,30 +195,33 @@ Result<HeaderList> HttpClient::Impl::Headers(const ClientRequest& request) {
     }
     typed = typed || EqualsIgnoreCase(name, "content-type");
     // "Name;" is curl's way to send an empty header.
-    Add(list, value.empty() ? name + ";" : name + ": " + value);
+    add(value.empty() ? name + ";" : name + ": " + value);
   }
-  if (!typed) Add(list, "Content-Type:");     // none instead of curl's form type
-  if (!request.upload) Add(list, "Expect:");  // a body in memory is sent at once
-  if (request.upload && request.upload_length < 0) Add(list, "Transfer-Encoding: chunked");
+  if (!typed) add("Content-Type:");     // none instead of curl's form type
+  if (!request.upload) add("Expect:");  // a body in memory is sent at once
+  if (request.upload && request.upload_length < 0) add("Transfer-Encoding: chunked");
   return list;
 }
 
-HttpClient::HttpClient() : impl_(std::make_unique<Impl>()) {}
+HttpClient::HttpClient() = default;
 HttpClient::~HttpClient() = default;
 
 Result<Response> HttpClient::Call(const ClientRequest& request) {
-  CURL* curl = impl_->handle.get();
-  curl_easy_reset(curl);  // options only: the connections stay open
+  if (!impl_) impl_ = std::make_unique<Impl>(*TRY(TheCurl()));
+  const Curl& curl = impl_->curl;
+  curl.easy_reset(impl_->handle.get());  // options only: the connections stay open
   const HeaderList headers = TRY(impl_->Headers(request));
   Transfer transfer{request, {}, {}};
   transfer.response.status = 0;
   impl_->SetConnection(request);
   impl_->SetBody(request, transfer);
   impl_->Set(CURLOPT_HTTPHEADER, headers.get());
-  const CURLcode code = curl_easy_perform(curl);
+  const CURLcode code = curl.easy_perform(impl_->handle.get());
   if (transfer.error) return std::unexpected(*std::move(transfer.error));
   if (code != CURLE_OK) {
-    return std::unexpected(CallError(code, request, impl_->detail.data()));
+    const char* detail = impl_->detail.data();
+    return std::unexpected(
+        CallError(code, request, *detail != '\0' ? detail : curl.easy_strerror(code)));
   }
   return std::move(transfer.response);
 }

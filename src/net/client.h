@@ -1,5 +1,5 @@
 // The HTTP client for everything we call: our own server from the CLI, webhooks, later AWS
-// (libcurl inside). http and https; certificates are checked.
+// (libcurl inside, loaded by the first call). http and https; certificates are checked.
 //
 // One HttpClient keeps its connections alive and is for one thread at a time. Blocking.
 #pragma once
@@ -32,12 +32,12 @@ class HttpClient {
   HttpClient();
   ~HttpClient();
   // Any status is an answer; an error means that none came: kUnavailable (refused, reset, timed
-  // out, name not found), kInvalid (bad URL), kExhausted (over body_max), kCancelled.
+  // out, name not found; no libcurl), kInvalid (bad URL), kExhausted (over body_max), kCancelled.
   Result<Response> Call(const ClientRequest& request);
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<Impl> impl_;  // from the first call on
 };
 
 }  // namespace tatara::net

@@ -52,7 +52,7 @@ struct DriverSetting {
 
 // The one exported function: opens a database in memory with `settings`. The answer is the caller's
 // to delete (a pointer, since C cannot return a class).
-using OpenDriver = Result<std::unique_ptr<Driver>>* (*)(const std::vector<DriverSetting>& settings);
+using OpenDriver = Result<std::unique_ptr<Driver>>*(const std::vector<DriverSetting>& settings);
 inline constexpr const char* kOpenDriverName = "tatara_open_duckdb";
 
 }  // namespace tatara::sql

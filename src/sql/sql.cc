@@ -1,7 +1,5 @@
 #include "sql/sql.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -19,16 +17,14 @@ namespace {
 
 Result<std::unique_ptr<Driver>> LoadDriver(const std::vector<DriverSetting>& settings) {
   const std::string path = os::JoinPath(os::LibraryFolder(), "tatara_duckdb.so");
-  // Never closed: engines and their threads may live to the end of the process.
-  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    return Unavailable("the SQL engine cannot be loaded: " + std::string(::dlerror()) +
+  const auto library = os::Library::Open(path);
+  if (!library) {
+    return Unavailable("the SQL engine cannot be loaded: " + library.error().message +
                        "; install tatara again, whole");
   }
-  void* symbol = ::dlsym(library, kOpenDriverName);
-  if (symbol == nullptr) return Unavailable(path + " is of another version of tatara");
-  const std::unique_ptr<Result<std::unique_ptr<Driver>>> driver(
-      reinterpret_cast<OpenDriver>(symbol)(settings));
+  const auto open = library->Find<OpenDriver>(kOpenDriverName);
+  if (open == nullptr) return Unavailable(path + " is of another version of tatara");
+  const std::unique_ptr<Result<std::unique_ptr<Driver>>> driver(open(settings));
   return std::move(*driver);
 }
 
