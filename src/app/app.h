@@ -1,7 +1,7 @@
 // The whole system: App owns every part, in order of dependency, and is the only place that knows
 // them all. Read the members from top to bottom to see what Tatara is made of.
 //
-// Threads: net 1, work N, control 1, db-writer 1, job-watch 1. Open, Start and Stop are for the
+// Threads: net 1, work N, control 1, job-watch 1. Open, Start and Stop are for the
 // thread that owns the App; Dispatch may be called from any.
 #pragma once
 

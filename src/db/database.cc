@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -10,7 +11,6 @@
 #include "db/sqlite.h"
 #include "os/files.h"
 #include "os/random.h"
-#include "os/threads.h"
 
 namespace tatara::db {
 namespace {
@@ -39,12 +39,13 @@ class ConnectionTx : public Tx {
   Connection& connection_;
 };
 
-// A write that waits for the writer thread, on its caller's stack.
+// A write that waits for its turn, on its caller's stack.
 struct PendingWrite {
-  const std::function<Status(Tx&)>* fn;
+  const std::function<Status(Tx&)>& fn;
   Status status;
   bool applied = false;  // its changes are in the open transaction
   bool done = false;
+  std::condition_variable wake;  // it is done, or the first of the queue
 };
 
 template <class Fn>
@@ -61,12 +62,6 @@ class SqliteDatabase : public Database {
   SqliteDatabase(std::string path, bool writable) : path_(std::move(path)), writable_(writable) {}
 
   ~SqliteDatabase() override {
-    {
-      std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    wake_writer_.notify_all();
-    writer_thread_.Join();
     idle_readers_.clear();
     writer_.reset();
     if (!test_folder_.empty()) (void)os::RemoveTree(test_folder_);
@@ -75,28 +70,20 @@ class SqliteDatabase : public Database {
   Status Start() {
     if (!writable_ && !os::Exists(path_)) return NotFound("no database at " + path_);
     writer_ = TRY(Connection::Open(path_, writable_));
-    TRY(Migrate());
-    if (writable_) writer_thread_ = os::Thread("db-writer", [this] { WriterLoop(); });
-    return {};
+    return Migrate();
   }
 
   void RemoveAtEnd(std::string folder) { test_folder_ = std::move(folder); }
 
-  void OnCommit(std::function<void()> callback) override {
-    std::lock_guard lock(mutex_);
-    callbacks_.push_back(std::move(callback));
-  }
-
  protected:
   Status DoWrite(const std::function<Status(Tx&)>& fn) override {
     if (!writable_) return Denied("this home is open for reading only");
-    PendingWrite write{&fn, {}, false, false};
+    PendingWrite write{.fn = fn};
     std::unique_lock lock(mutex_);
-    if (stopping_) return Unavailable("the database is being closed");
     if (waiting_.size() >= kWaitingMax) return Exhausted("too many writes wait for the database");
     waiting_.push_back(&write);
-    wake_writer_.notify_one();
-    write_done_.wait(lock, [&] { return write.done; });
+    write.wake.wait(lock, [&] { return write.done || waiting_.front() == &write; });
+    if (!write.done) Lead(lock);
     return write.status;
   }
 
@@ -129,15 +116,13 @@ class SqliteDatabase : public Database {
           "up to date");
     }
     for (const Migration& migration : pending) {
-      TRY(writer_->Command("BEGIN IMMEDIATE"));
-      Status status = [&]() -> Status {
+      const Status status = RunAlone([&](Tx& step) -> Status {
         TRY(writer_->Script(ReplaceAll(migration.sql, kClustered, "WITHOUT ROWID")));
-        TRY(tx.Exec("INSERT INTO schema_steps (number, name, checksum) VALUES (?, ?, ?)",
-                    {migration.number, migration.name, Sha256(migration.sql)}));
-        return writer_->Command("COMMIT");
-      }();
+        TRY(step.Exec("INSERT INTO schema_steps (number, name, checksum) VALUES (?, ?, ?)",
+                      {migration.number, migration.name, Sha256(migration.sql)}));
+        return {};
+      });
       if (!status) {
-        (void)writer_->Command("ROLLBACK");
         return std::unexpected(Prefixed("schema step " + migration.name, status.error()));
       }
     }
@@ -161,30 +146,34 @@ class SqliteDatabase : public Database {
     if (idle_readers_.size() < kReadersMax) idle_readers_.push_back(std::move(connection));
   }
 
-  void WriterLoop() {
-    std::vector<PendingWrite*> group;
-    for (;;) {
-      {
-        std::unique_lock lock(mutex_);
-        wake_writer_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-        if (waiting_.empty()) return;
-        while (!waiting_.empty() && group.size() < kGroupMax) {
-          group.push_back(waiting_.front());
-          waiting_.pop_front();
-        }
-      }
-      const int64_t changes_before = writer_->TotalChanges();
+  // The first of the queue writes for itself and for those behind it, on its own thread: a write
+  // that comes alone costs no change of threads. Who comes meanwhile is the next group.
+  void Lead(std::unique_lock<std::mutex>& lock) {
+    const auto count = static_cast<std::ptrdiff_t>(std::min(waiting_.size(), kGroupMax));
+    const std::vector<PendingWrite*> group(waiting_.begin(), waiting_.begin() + count);
+    lock.unlock();
+    if (group.size() == 1) {
+      group[0]->status = RunAlone(group[0]->fn);
+    } else {
       RunGroup(group);
-      std::vector<std::function<void()>> callbacks;
-      {
-        std::lock_guard lock(mutex_);
-        for (PendingWrite* write : group) write->done = true;
-        if (writer_->TotalChanges() != changes_before) callbacks = callbacks_;
-      }
-      write_done_.notify_all();
-      group.clear();
-      for (const auto& callback : callbacks) callback();
     }
+    lock.lock();
+    waiting_.erase(waiting_.begin(), waiting_.begin() + count);
+    // Under the lock, since a write that is done is gone as soon as its caller sees it.
+    for (PendingWrite* write : group) {
+      write->done = true;
+      write->wake.notify_one();
+    }
+    if (!waiting_.empty()) waiting_.front()->wake.notify_one();
+  }
+
+  Status RunAlone(const std::function<Status(Tx&)>& fn) {
+    TRY(writer_->Command("BEGIN IMMEDIATE"));
+    ConnectionTx tx(*writer_);
+    Status status = Guarded([&] { return fn(tx); });
+    if (status) status = writer_->Command("COMMIT");
+    if (!status && writer_->InTransaction()) (void)writer_->Command("ROLLBACK");
+    return status;
   }
 
   // Each write under its own savepoint, then one commit for all.
@@ -217,7 +206,7 @@ class SqliteDatabase : public Database {
 
   Status RunOne(PendingWrite& write, Tx& tx) {
     TRY(writer_->Command("SAVEPOINT one"));
-    Status status = Guarded([&] { return (*write.fn)(tx); });
+    Status status = Guarded([&] { return write.fn(tx); });
     if (!writer_->InTransaction()) return status;
     if (!status) (void)writer_->Command("ROLLBACK TO one");
     Status released = writer_->Command("RELEASE one");
@@ -239,12 +228,8 @@ class SqliteDatabase : public Database {
   std::string test_folder_;
   std::unique_ptr<Connection> writer_;
   std::mutex mutex_;
-  std::condition_variable wake_writer_, write_done_;
-  std::deque<PendingWrite*> waiting_;
+  std::deque<PendingWrite*> waiting_;  // the first one is writing, or about to
   std::vector<std::unique_ptr<Connection>> idle_readers_;
-  std::vector<std::function<void()>> callbacks_;
-  bool stopping_ = false;
-  os::Thread writer_thread_;
 };
 
 }  // namespace

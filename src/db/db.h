@@ -2,15 +2,16 @@
 //
 // Promises
 //  1. Write(fn) returns after the commit that holds fn's changes is on the disk (fsync), or with
-//     an error and none of them. Concurrent writes share one commit (group commit); each runs
-//     under its own savepoint, so that one's failure leaves the others whole.
+//     an error and none of them. Concurrent writes share one commit (group commit); each of
+//     several runs under its own savepoint, so that one's failure leaves the others whole.
 //  2. Read(fn) sees one consistent snapshot and never waits for writers.
 //  3. The SQL is the subset that SQLite 3.40 and PostgreSQL 15 both take: TEXT, BIGINT, DOUBLE
 //     PRECISION, BLOB as text of ours, ON CONFLICT, RETURNING, partial indexes; `?` placeholders.
 //     A migration's `) /* clustered */;` makes SQLite store the table in the order of its key.
 //  4. A full disk makes Write fail with kExhausted; reads go on; nothing is corrupted.
-// Threads: any thread may call Write and Read. fn runs on the writer thread / a reader's thread;
-// it must not call Write or Read again, nor block on anything else.
+// Threads: any thread may call Write and Read. Writes run one after the other, in the order of
+// their calls, each on its caller's thread or on that of the first of its group; reads on their
+// caller's. fn must not call Write or Read again, nor block on anything else.
 #pragma once
 
 #include <cstdint>
@@ -174,8 +175,6 @@ class Database {
     if (!status) return std::unexpected(status.error());
     return *std::move(result);
   }
-  // Runs after every commit that changed something, on the writer thread; must only wake others.
-  virtual void OnCommit(std::function<void()> callback) = 0;
 
  protected:
   virtual Status DoWrite(const std::function<Status(Tx&)>& fn) = 0;

@@ -75,6 +75,39 @@ TEST_F(DbTest, Conflict_OfOne_LeavesTheOthersOfItsGroup) {
   EXPECT_EQ(Count(), 8 * 20 + 1);
 }
 
+TEST_F(DbTest, FullDisk_FailsTheWrites_AndKeepsWhatWasAcknowledged) {
+  const auto limit_pages = [&](const std::string& pages) {
+    return database_->Write([&](Tx& tx) -> Status {
+      return tx.Query("PRAGMA max_page_count = " + pages, {}, [](const Row&) {});
+    });
+  };
+  const auto pages = database_->Write([](Tx& tx) { return tx.Count("PRAGMA page_count", {}); });
+  ASSERT_TRUE(limit_pages(std::to_string(*pages + 20)));
+  const std::string long_text(3000, 'x');
+  std::atomic<int> done = 0, exhausted = 0;
+  {
+    std::vector<os::Thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back("put", [&, i] {
+        for (int k = 0; k < 25; ++k) {
+          const Status status = Put(long_text + std::to_string(i * 25 + k), k);
+          if (status)
+            ++done;
+          else if (status.error().code == Code::kExhausted)
+            ++exhausted;
+        }
+      });
+    }
+  }
+  EXPECT_GT(done, 0);
+  EXPECT_EQ(done + exhausted, 4 * 25);
+  EXPECT_EQ(Count(), done);
+  EXPECT_EQ(Put(long_text, 1).error().code, Code::kExhausted);
+  ASSERT_TRUE(limit_pages("1000000"));
+  EXPECT_TRUE(Put(long_text, 1));
+  EXPECT_EQ(Count(), done + 1);
+}
+
 TEST_F(DbTest, Read_CannotWrite) {
   const auto status = database_->Read([](Reader& reader) -> Status {
     return reader.Query("INSERT INTO t (k, v) VALUES ('x', 1)", {}, [](const Row&) {});

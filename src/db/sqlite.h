@@ -28,7 +28,6 @@ class Connection {
   Status Script(const std::string& sql);
   // True while a transaction is open; SQLite ends one by itself after some errors (full disk).
   bool InTransaction() const { return sqlite3_get_autocommit(handle_) == 0; }
-  int64_t TotalChanges() const { return sqlite3_total_changes64(handle_); }
 
  private:
   struct Finalize {
