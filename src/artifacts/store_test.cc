@@ -62,6 +62,26 @@ TEST_P(StoreTest, Put_InManyPieces_KeepsTheirOrder) {
   EXPECT_EQ(store_.ReadAll("big").value(), expected);
 }
 
+// Larger than all buffers on the way, in pieces that fit none of them.
+TEST_P(StoreTest, Put_OfALargeFile_KeepsEachByte) {
+  const std::string piece = [] {
+    std::string bytes(777'777, '\0');
+    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31 >> 3);
+    return bytes;
+  }();
+  constexpr size_t kPieces = 100;
+  {
+    auto writer = store_.Put("large").value();
+    for (size_t i = 0; i < kPieces; ++i) ASSERT_TRUE(writer->Write(piece));
+    ASSERT_TRUE(writer->Commit());
+  }
+  const std::string stored = store_.ReadAll("large", 256 << 20).value();
+  ASSERT_EQ(stored.size(), kPieces * piece.size());
+  for (size_t i = 0; i < kPieces; ++i) {
+    ASSERT_EQ(std::string_view(stored).substr(i * piece.size(), piece.size()), piece) << i;
+  }
+}
+
 TEST_P(StoreTest, Put_BeforeCommit_ShowsNothing) {
   auto writer = store_.Put("a/b").value();
   ASSERT_TRUE(writer->Write(std::string(1 << 20, 'x')));
