@@ -86,6 +86,16 @@ class Silence : public ByteSource {
   Gate gate_;
 };
 
+// Nothing, and holds `token` for as long as somebody holds it.
+class Held : public ByteSource {
+ public:
+  explicit Held(std::shared_ptr<int> token) : token_(std::move(token)) {}
+  Result<size_t> Read(std::span<char>) override { return 0; }
+
+ private:
+  std::shared_ptr<int> token_;
+};
+
 class ServerTest : public testing::Test {
  protected:
   ServerTest() {
@@ -208,6 +218,12 @@ class ServerTest : public testing::Test {
       batch_.emplace_back(request.Path("n"), std::move(responder));
     }));
     return routes;
+  }
+  void AwaitParked() {
+    for (bool parked = false; !parked;) {
+      std::lock_guard lock(parked_mutex_);
+      parked = parked_.size() == 1;
+    }
   }
   // From another thread, the last one first.
   void AnswerParked() {
@@ -746,16 +762,36 @@ TEST_F(ServerTest, Stop_CutsAtTheDeadline) {
   EXPECT_TRUE(busy.AtEnd());
 }
 
+TEST_F(ServerTest, ClientThatVanishes_ItsAnswerIsDroppedAndTheNextIsServed) {
+  options_.requests_in_flight_max = 1;
+  park_until_ = 99;
+  Start();
+  Wire wire = Connect();
+  wire.Send(Get("/later/1"));
+  AwaitParked();
+  wire.Reset();
+  // Its handler is still at work. This is read after the reset.
+  EXPECT_EQ(Ask(Get("/hello")).status, 503);
+  auto token = std::make_shared<int>();
+  const std::weak_ptr<int> held = token;
+  os::Thread thread("answer", [&] {
+    Response response;
+    response.stream = std::make_unique<Held>(std::move(token));
+    parked_.front().second(std::move(response));
+    parked_.clear();
+  });
+  thread.Join();
+  EXPECT_EQ(Ask(Get("/hello")).status, 200);
+  EXPECT_TRUE(held.expired());
+}
+
 TEST_F(ServerTest, LateAnswer_AfterTheServerIsGone_IsDropped) {
   park_until_ = 99;
   Start();
   Wire wire = Connect();
   wire.Send(Get("/later/1") + Get("/hello"));
   wire.Send(Get("/later/2"));
-  for (bool parked = false; !parked;) {
-    std::lock_guard lock(parked_mutex_);
-    parked = parked_.size() == 1;
-  }
+  AwaitParked();
   server_->Stop(milliseconds(10));
   server_.reset();
   AnswerParked();
