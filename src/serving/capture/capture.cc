@@ -288,7 +288,11 @@ CaptureHealth Capture::health() const {
 // Removes from `pending` what was written.
 Status Capture::WriteAll(std::vector<Pending>& pending, bool durably) {
   while (!pending.empty()) {
-    if (!pending.front().bytes.empty()) TRY(WriteOne(pending.front()));
+    if (!pending.front().bytes.empty()) {
+      TRY(WriteOne(pending.front()));
+      std::lock_guard lock(mutex_);
+      writer_.Reuse(std::move(pending.front().bytes));
+    }
     pending.erase(pending.begin());
   }
   if (durably && std::exchange(unsynced_, false)) {

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace tatara::serving {
 namespace {
 
 constexpr std::string_view kMagic = "TCJ1";
 constexpr size_t kHeaderBytes = 4 + 4 + 8;
+constexpr size_t kSpareMax = 1 << 20;
 enum class Record : uint8_t { kLayout = 1, kRow = 2, kTruth = 3, kWideLayout = 4 };
 enum class Kind : uint8_t { kNone = 0, kNumber = 1, kText = 2 };
 
@@ -211,9 +213,13 @@ std::string JournalWriter::TakeBlock() {
   Put(header, static_cast<uint32_t>(payload.size()));
   Put(header, Checksum(payload));
   block_.replace(0, kHeaderBytes, header);
-  std::string block = std::move(block_);
-  block_ = {};
-  return block;
+  return std::exchange(block_, std::move(spare_));
+}
+
+void JournalWriter::Reuse(std::string block) {
+  if (block.capacity() > kSpareMax) return;
+  block.clear();
+  spare_ = std::move(block);
 }
 
 size_t ReadJournal(std::string_view bytes, const JournalVisitor& visitor) {

@@ -54,6 +54,8 @@ class JournalWriter {
   bool empty() const { return block_.empty(); }
   // What was recorded since the last call, as one block.
   std::string TakeBlock();
+  // A block that is written: its memory serves the next one, unless it is large.
+  void Reuse(std::string block);
   // The next record goes to another file.
   void StartFile() { layouts_.clear(); }
 
@@ -62,6 +64,7 @@ class JournalWriter {
   uint32_t NumberOf(const Layout& layout);
 
   std::string block_;            // room for the header, then records
+  std::string spare_;            // memory of a block before
   std::vector<Layout> layouts_;  // those that stand in this file
 };
 

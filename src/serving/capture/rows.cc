@@ -162,13 +162,29 @@ class RowStore::TableBuilder {
   sql::Column versions_ = FixedColumn("model_version", sql::Type::kText, "VARCHAR");
 };
 
+void RowStore::Block::Clear() {
+  first_time = INT64_MAX;
+  last_time = INT64_MIN;
+  sequences.clear();
+  times.clear();
+  hashes.clear();
+  id_bytes.clear();
+  id_ends.clear();
+  versions.clear();
+  numbers.clear();
+  texts.clear();
+  predictions.clear();
+  truths.clear();
+  bytes = 0;
+}
+
 RowStore::Block& RowStore::BlockFor(const Layout& layout) {
   if (!blocks_.empty() && blocks_.back()->rows() < kBlockRows &&
       blocks_.back()->bytes < kBlockBytes && blocks_.back()->layout == layout) {
     return *blocks_.back();
   }
   while (!blocks_.empty() && (rows_ + kBlockRows > rows_max_ || bytes_ > bytes_max_)) EvictOldest();
-  auto block = std::make_unique<Block>();
+  auto block = spare_ ? std::move(spare_) : std::make_unique<Block>();
   block->layout = layout;
   block->numbers.reserve(kBlockRows * layout.columns.size());
   block->predictions.reserve(kBlockRows * (1 + layout.outputs.size()));
@@ -178,18 +194,20 @@ RowStore::Block& RowStore::BlockFor(const Layout& layout) {
 }
 
 void RowStore::EvictOldest() {
-  const Block& block = *blocks_.front();
+  Block& block = *blocks_.front();
   for (size_t row = 0; row < block.rows(); ++row) {
     index_.Erase(block.hashes[row], first_block_ * kBlockRows + row);
   }
   rows_ -= block.rows();
   bytes_ -= block.bytes;
   evicted_until_ = std::max(evicted_until_, block.last_time);
+  block.Clear();
+  spare_ = std::move(blocks_.front());
   blocks_.pop_front();
   ++first_block_;
 }
 
-uint64_t RowStore::Find(std::string_view id, uint64_t hash) const {
+uint64_t RowStore::Find(std::string_view id, uint32_t hash) const {
   return index_.Find(hash,
                      [&](uint64_t place) { return BlockAt(place).id(place % kBlockRows) == id; });
 }
@@ -203,7 +221,7 @@ uint32_t RowStore::VersionIndex(std::string_view version) {
 }
 
 bool RowStore::Add(const Layout& layout, const RowView& row) {
-  const uint64_t hash = IdIndex::HashOf(row.id);
+  const uint32_t hash = IdIndex::HashOf(row.id);
   if (Find(row.id, hash) != IdIndex::kNone) return false;
   Block& block = BlockFor(layout);
   block.first_time = std::min(block.first_time, row.time);

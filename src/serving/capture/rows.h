@@ -43,7 +43,7 @@ class RowStore {
     Layout layout;
     int64_t first_time = INT64_MAX, last_time = INT64_MIN;
     std::vector<int64_t> sequences, times;
-    std::vector<uint64_t> hashes;  // of the ids
+    std::vector<uint32_t> hashes;  // of the ids
     std::string id_bytes;
     std::vector<uint32_t> id_ends;
     std::vector<uint32_t> versions;       // indices of versions_
@@ -53,6 +53,7 @@ class RowStore {
     std::vector<std::optional<std::string>> truths;
     size_t bytes = 0;  // about
     size_t rows() const { return times.size(); }
+    void Clear();  // keeps the memory
     std::string_view id(size_t row) const {
       const size_t begin = row == 0 ? 0 : id_ends[row - 1];
       return std::string_view(id_bytes).substr(begin, id_ends[row] - begin);
@@ -61,7 +62,7 @@ class RowStore {
   class TableBuilder;
 
   uint64_t Find(std::string_view id) const { return Find(id, IdIndex::HashOf(id)); }
-  uint64_t Find(std::string_view id, uint64_t hash) const;
+  uint64_t Find(std::string_view id, uint32_t hash) const;
   Block& BlockAt(uint64_t place) const { return *blocks_[place / kBlockRows - first_block_]; }
   Block& BlockFor(const Layout& layout);
   void EvictOldest();
@@ -74,6 +75,7 @@ class RowStore {
   int64_t evicted_until_ = INT64_MIN;
   uint64_t first_block_ = 0;  // the number of blocks_.front()
   std::deque<std::unique_ptr<Block>> blocks_;
+  std::unique_ptr<Block> spare_;  // empty: memory for the next block
   IdIndex index_;
   std::vector<std::string> versions_;
 };
