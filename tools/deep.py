@@ -1,5 +1,5 @@
-"""What `make check-deep` adds to tools/check.py: unit tests under ASan+UBSan and under TSan, the server under
-ASan+UBSan in the end-to-end tests, a long fuzz of the parsers, and a long crash sweep (that one is in check.py, with more rounds).
+"""What `make check-deep` adds to tools/check.py: the unit tests, and the server in the end-to-end tests, under
+ASan+UBSan and under TSan, a long fuzz of the parsers, and a long crash sweep (that one is in check.py, with more rounds).
 
 Nothing here depends on the clock or the network; it takes most of an hour on two cores, nearly all of it building.
 """
@@ -35,21 +35,20 @@ def build(check, preset, targets, *options):
 def unit_tests(check, preset):
     """Builds and runs them under one sanitizer; the folder of the programs."""
     tests = [f"{path.name}_test" for path in sorted((ROOT / "src").iterdir()) if list(path.rglob("*_test.cc"))]
-    asan = preset == "asan"
-    extra = ["tatara", *(f"fuzz_{name}" for name in FUZZERS)] if asan else []
-    programs = build(check, preset, tests + extra, *(["-DTATARA_FUZZ=ON"] if asan else []))
+    fuzzers = [f"fuzz_{name}" for name in FUZZERS] if preset == "asan" else []
+    programs = build(check, preset, ["tatara", *tests, *fuzzers], *(["-DTATARA_FUZZ=ON"] if fuzzers else []))
     for name in tests if programs else []:
         check.command(f"{name} ({preset})", [programs / name, "--gtest_brief=1"], timeout=1800, **OPTIONS[preset])
     return programs
 
 
-def end_to_end(check, programs):
-    """The server itself under ASan+UBSan, with real clients and hostile ones: any report ends it, and its test."""
-    python = ROOT / "build" / "venv-check" / "bin" / "python"
+def end_to_end(check, programs, preset):
+    """The server itself under a sanitizer, with real clients and hostile ones: any report ends it, and its test."""
+    python, e2e, tatara = ROOT / "build" / "venv-check" / "bin" / "python", ROOT / "test" / "e2e", programs / "tatara"
     for name in ("jobs", "bad_input", "serving", "serving_hostile", "loop"):
-        check.command(f"{name}_test (asan)", [python, ROOT / f"test/e2e/{name}_test.py", programs / "tatara"], timeout=1800, **OPTIONS["asan"])
-    check.command("mlflow_client_test (asan)", [python, ROOT / "test/e2e/with_server.py", programs / "tatara", python,
-                                                ROOT / "test/e2e/mlflow_client_test.py"], timeout=1800, **OPTIONS["asan"])
+        check.command(f"{name}_test ({preset})", [python, e2e / f"{name}_test.py", tatara], timeout=1800, **OPTIONS[preset])
+    check.command(f"mlflow_client_test ({preset})", [python, e2e / "with_server.py", tatara, python, e2e / "mlflow_client_test.py"],
+                  timeout=1800, **OPTIONS[preset])
 
 
 def fuzz(check, programs, seconds):
@@ -60,11 +59,12 @@ def fuzz(check, programs, seconds):
 
 
 def run(check):
-    programs = unit_tests(check, "asan")
-    if programs:
-        end_to_end(check, programs)
-        fuzz(check, programs, int(os.environ.get("FUZZ_SECONDS", FUZZ_SECONDS)))
-    unit_tests(check, "tsan")
+    for preset in ("asan", "tsan"):
+        programs = unit_tests(check, preset)
+        if programs:
+            end_to_end(check, programs, preset)
+        if programs and preset == "asan":
+            fuzz(check, programs, int(os.environ.get("FUZZ_SECONDS", FUZZ_SECONDS)))
 
 
 if __name__ == "__main__":

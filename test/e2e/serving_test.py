@@ -1,4 +1,4 @@
-"""Endpoints over every dialect: serving_test.py TATARA. One test is skipped without tritonclient[http]."""
+"""Endpoints over every dialect: serving_test.py TATARA. A test of a client is skipped where that is absent."""
 import concurrent.futures
 import json
 import os
@@ -338,6 +338,39 @@ def tritonclient_works_with_json_tensors(binary):
             raise AssertionError("binary tensors were taken")
         except triton.InferenceServerException as error:
             assert "binary" in str(error), error
+
+
+@tests.test
+def boto3_invokes_an_endpoint_and_shows_its_errors(binary):
+    try:
+        import boto3
+        from botocore.exceptions import ClientError
+    except ImportError as error:
+        raise Skip(str(error))
+    with tatara(binary) as t:
+        t.up()
+        deploy(t, "regressor", "reg")
+        client = boto3.client("sagemaker-runtime", endpoint_url=t.url, region_name="eu-west-1", aws_access_key_id="x",
+                              aws_secret_access_key="y")
+
+        def invoke_with(endpoint, kind, body, **options):
+            return client.invoke_endpoint(EndpointName=endpoint, ContentType=kind, Body=body, **options)
+
+        answer = invoke_with("reg", "application/json", json.dumps({"instances": [[1, 2, 3]]}), InferenceId="mine")
+        assert json.load(answer["Body"]) == {"predictions": [14]} and answer["InvokedProductionVariant"] == "1", answer
+        assert answer["ContentType"] == "application/json", answer
+        answer = invoke_with("reg", "text/csv", "a,b,c\n1,2,3\n4,5,6\n")
+        assert json.load(answer["Body"]) == {"predictions": [14, 32]}
+        for endpoint, kind, body, status, said in [("nobody", "text/csv", "a\n1\n", 404, "nobody"),
+                                                   ("reg", "text/csv", "a,b\n1,2\n", 400, "'c'"),
+                                                   ("reg", "application/x-npy", b"\x93NUMPY", 415, "application/x-npy")]:
+            try:
+                invoke_with(endpoint, kind, body)
+                raise AssertionError(f"{endpoint} took {body}")
+            except ClientError as error:
+                assert error.response["Error"]["Code"] == "ValidationError", error.response
+                assert said in error.response["Error"]["Message"], error.response
+                assert error.response["ResponseMetadata"]["HTTPStatusCode"] == status, error.response
 
 
 if __name__ == "__main__":

@@ -14,7 +14,29 @@ using net::Role;
 using net::RouteKind;
 using net::Verb;
 
-net::Response ErrorOf(const Error& error) { return Reply(error); }
+// The names of the API's own errors, by status.
+std::string ErrorTypeOf(int status) {
+  if (status == 429) return "ModelNotReadyException";
+  if (status == 503) return "ServiceUnavailable";
+  return status >= 500 ? "InternalFailure" : "ValidationError";
+}
+
+// {"error", "code"} as everywhere, and what AWS's clients look for: the type in a header, the text
+// as "message".
+net::Response ErrorWithStatus(const Error& error, int status) {
+  net::Response response = Reply(error);
+  response.status = status;
+  response.body =
+      Json::Of(
+          {{"error", error.message}, {"code", CodeName(error.code)}, {"message", error.message}})
+          .Dump();
+  response.headers.emplace_back("x-amzn-ErrorType", ErrorTypeOf(status));
+  return response;
+}
+
+net::Response ErrorOf(const Error& error) {
+  return ErrorWithStatus(error, net::HttpStatus(error.code));
+}
 
 // The part of an output that belongs to a row: a value, a list, or an object of class names.
 void AppendRow(std::string& out, const Tensor& tensor, size_t row, size_t rows,
@@ -106,11 +128,10 @@ Status BeginInvoke(const PredictContext& context, const AskPtr& ask) {
       TRY(ReadCsvForm(request.body, call));
       break;
     case Form::kOther:
-      ask->respond(
-          Reply(Json::Of({{"error", "the content type must be application/json or text/csv, not '" +
-                                        std::string(request.HeaderOr("content-type")) + "'"},
-                          {"code", "unsupported"}}),
-                415));
+      ask->respond(ErrorWithStatus(
+          {Code::kUnsupported, "the content type must be application/json or text/csv, not '" +
+                                   std::string(request.HeaderOr("content-type")) + "'"},
+          415));
       return {};
   }
   call.inference_id = TRY(InferenceIdOf(request));
@@ -140,7 +161,8 @@ void TakeTruth(const PredictContext& context, const AskPtr& ask) {
       return Json::Of(
           {{"accepted", counts.taken}, {"unknown", counts.unknown}, {"repeated", counts.repeated}});
     };
-    ask->respond(Reply(take()));
+    const auto counts = take();
+    ask->respond(counts ? Reply(*counts) : ErrorOf(counts.error()));
   };
   if (!context.pool.Post(work)) {
     ask->respond(ErrorOf({Code::kExhausted, "the server is busy; try again in a second"}));
