@@ -1,4 +1,5 @@
-// The door of os: clock, files, shared libraries, processes, threads, randomness. Include this, or one part.
+// The door of os: clock, files, shared libraries, processes, threads, randomness. Include this, or
+// one part.
 #pragma once
 
 #include "os/clock.h"
