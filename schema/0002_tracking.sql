@@ -71,9 +71,9 @@ CREATE TABLE metric_series (
 );
 CREATE INDEX metric_series_by_value ON metric_series (experiment_id, key, value, is_nan, run_number);
 
--- The n-th point of a series (from 0) is in block n / 16. So the newest points of all series of a
+-- The n-th point of a series (from 0) is in block n / 8. So the newest points of all series of a
 -- run are neighbours: a batch touches few pages, whatever the number of its metrics, and a history
--- is one range for each 16 points. The key is the whole row; a repeat of a point is the same row in
+-- is one range for each 8 points. The key is the whole row; a repeat of a point is the same row in
 -- the same block, and in another one it is dropped when read.
 CREATE TABLE metric_points (
   run_number INTEGER NOT NULL,

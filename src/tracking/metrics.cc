@@ -54,7 +54,7 @@ bool IsLater(const Point& a, const Point& b) {
 
 // The points of a series that share a block (schema/0002_tracking.sql). Fewer: a batch touches
 // fewer pages; more: a history has fewer ranges. Stored blocks have this size.
-constexpr int64_t kBlockPoints = 16;
+constexpr int64_t kBlockPoints = 8;
 
 // A key of a batch: the latest of its points there and in the store, and how many it has there.
 struct Series {
@@ -70,23 +70,40 @@ struct SeriesOfBatch {
   std::unordered_map<std::string_view, size_t> places;
 };
 
-// Gives each series its number, and what is stored of it.
+// Fills in what is stored of the batch's series. For each of them a scan of the run's series costs
+// half of looking it up, so that it pays for a large batch of a run that has few others.
 Status FindStored(db::Tx& tx, const RunRow& run, SeriesOfBatch& series) {
-  std::vector<std::string_view> keys;
-  keys.reserve(series.all.size());
-  for (const auto& one : series.all) keys.push_back(one.key);
-  const Head head(
+  constexpr size_t kScanMin = 64;
+  const std::string select =
       "SELECT key, series, points, timestamp_ms, step, value, is_nan FROM metric_series "
-      "WHERE run_number = ? AND key IN ",
-      {run.number});
-  TRY(QueryInChunks(tx, head, keys, "", [&](const db::Row& row) {
-    auto& one = series.all[series.places.at(row.View(0))];
+      "WHERE run_number = ?";
+  const auto take = [&](const db::Row& row) {
+    const auto place = series.places.find(row.View(0));
+    if (place == series.places.end()) return;
+    auto& one = series.all[place->second];
     one.number = row.Int(1);
     one.stored = row.Int(2);
     if (const Point latest = PointOf(row, 3); IsLater(latest, one.latest)) one.latest = latest;
-  }));
+  };
+  if (const size_t count = series.all.size(); count >= kScanMin) {
+    const size_t scanned_max = count + count / 2;
+    size_t scanned = 0;
+    TRY(tx.Query(select + " LIMIT ?", {run.number, scanned_max + 1}, [&](const db::Row& row) {
+      ++scanned;
+      take(row);
+    }));
+    if (scanned <= scanned_max) return {};
+  }
+  std::vector<std::string_view> keys;
+  keys.reserve(series.all.size());
+  for (const auto& one : series.all) keys.push_back(one.key);
+  const std::string by_key = select + " AND key IN ";
+  return QueryInChunks(tx, Head(by_key, {run.number}), keys, "", take);
+}
+
+Status NumberNew(db::Tx& tx, std::vector<Series>& all) {
   int64_t next = 0;
-  for (auto& one : series.all) {
+  for (auto& one : all) {
     if (one.number != 0) continue;
     if (next == 0) {
       next = TRY(tx.Count("SELECT COALESCE(MAX(series), 0) + 1 FROM metric_series", {}));
@@ -245,6 +262,7 @@ Status InsertMetrics(db::Tx& tx, const RunRow& run, const std::vector<Metric>& m
     points.emplace_back(found->second, point);
   }
   TRY(FindStored(tx, run, series));
+  TRY(NumberNew(tx, series.all));
   TRY(InsertPoints(tx, run, series.all, points));
   return WriteSeries(tx, run, series.all);
 }

@@ -226,6 +226,40 @@ TEST_F(ManyBlocksTest, BulkHistory_CountsEachPointOnce) {
   EXPECT_THAT(Steps(sampled), ElementsAre(10, 14, 18, 22, 26, 30, 34, 38, 42, 46, 49));
 }
 
+TEST_F(TrackingTest, Batches_FindTheSeriesOfTheRun_FewOfThemOrMost) {
+  const Run other = NewRunIn(0);
+  const Run run = NewRunIn(0);
+  const auto log = [&](const Run& to, int first, int end, int64_t step) {
+    Batch batch;
+    for (int i = first; i < end; ++i) {
+      batch.metrics.push_back({.key = "m" + std::to_string(i), .value = 1.0 * i, .step = step});
+    }
+    ASSERT_TRUE(Log(to, batch));
+  };
+  log(other, 0, 250, 9);
+  log(run, 0, 100, 1);
+  log(run, 50, 250, 2);   // half of them new
+  log(run, 100, 170, 3);  // a third of the run's
+  log(run, 0, 1, 4);
+  const Run got = Get(run);
+  ASSERT_EQ(got.metrics.size(), 250u);
+  for (int i = 0; i < 250; ++i) {
+    const std::string key = "m" + std::to_string(i);
+    std::vector<int64_t> want;
+    if (i < 100) want.push_back(1);
+    if (i >= 50) want.push_back(2);
+    if (i >= 100 && i < 170) want.push_back(3);
+    if (i == 0) want.push_back(4);
+    EXPECT_EQ(got.FindMetric(key)->step, want.back()) << key;
+    EXPECT_EQ(got.FindMetric(key)->value, i) << key;
+    const auto history =
+        Read([&](db::Reader& r) { return MetricHistory(r, run.info.id, {.key = key}); }).value();
+    std::vector<int64_t> steps;
+    for (const auto& point : history.items) steps.push_back(point.step);
+    EXPECT_EQ(steps, want) << key;
+  }
+}
+
 TEST_F(TrackingTest, Metrics_ThatComeLate_AreInTheHistoryButNotTheLatest) {
   const Run run = NewRunIn(0);
   const auto log = [&](int64_t step, int64_t millis, double value) {
