@@ -43,8 +43,7 @@ Result<const Service*> FindService(const FeatureConfig& config, std::string_view
 }
 
 std::string PathIn(const std::string& folder, const std::string& path) {
-  const bool is_url = path.find("://") != std::string::npos;
-  if (is_url || path.starts_with('/') || folder == ".") return path;
+  if (sql::IsRemote(path) || path.starts_with('/') || folder == ".") return path;
   return os::JoinPath(folder, path);
 }
 

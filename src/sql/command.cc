@@ -12,10 +12,6 @@
 namespace tatara::sql {
 namespace {
 
-bool IsRemote(std::string_view path) {
-  return path.starts_with("s3://") || path.starts_with("https://") || path.starts_with("http://");
-}
-
 // The folder that holds all that a pattern can match.
 std::string FolderOf(const std::string& pattern) {
   const std::string fixed = pattern.substr(0, pattern.find('*'));

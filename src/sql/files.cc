@@ -95,8 +95,10 @@ std::unexpected<Error> FileError(const std::string& path, FileFormat format, Err
 }
 
 // DuckDB takes a file of no bytes as one column without a name.
+bool IsPattern(std::string_view path) { return path.find('*') != std::string_view::npos; }
+
 Status CheckNotEmpty(const std::string& path) {
-  if (path.find('*') != std::string::npos || path.find("://") != std::string::npos) return {};
+  if (IsPattern(path) || IsRemote(path)) return {};
   const auto file = os::Stat(path);
   if (file && file->kind == os::FileInfo::Kind::kFile && file->size == 0)
     return Invalid(path + " is empty: a CSV file begins with a header");
@@ -104,6 +106,15 @@ Status CheckNotEmpty(const std::string& path) {
 }
 
 }  // namespace
+
+bool IsRemote(std::string_view path) {
+  return path.starts_with("s3://") || path.starts_with("https://") || path.starts_with("http://");
+}
+
+Status CheckExists(const std::string& path) {
+  if (IsPattern(path) || IsRemote(path) || os::Exists(path)) return {};
+  return NotFound("no file '" + path + "'");
+}
 
 std::string FileScan::TypedAs(const std::vector<TypedColumn>& types) const {
   if (!is_csv) return raw;
@@ -125,6 +136,7 @@ Result<FileScan> OpenFile(Engine& engine, const std::string& path) {
   scan.is_csv = format == FileFormat::kCsv;
   scan.raw = ScanOf(path, format);
   if (scan.is_csv) TRY(CheckNotEmpty(path));
+  if (IsRemote(path)) TRY(engine.AllowRemote());
   auto columns =
       engine.Describe({.text = "SELECT * FROM " + scan.raw, .parameters = {}, .limits = {}});
   if (!columns) return FileError(path, format, columns.error());

@@ -79,23 +79,12 @@ std::string TemporaryOf(const std::string& path) {
                       "." + os::NameOf(path) + "." + std::to_string(os::ProcessId()) + ".part");
 }
 
-// The order matters: extensions load only while access is open, and nothing changes once locked.
-std::vector<std::string> OpeningStatements(const EngineOptions& options) {
-  std::vector<std::string> out = {"SET TimeZone='UTC'", "SET enable_progress_bar=true",
-                                  "SET enable_progress_bar_print=false"};
-  if (options.remote) {
-    out.push_back("LOAD " +
-                  QuoteText(os::JoinPath(os::LibraryFolder(), "httpfs.duckdb_extension")));
-    out.push_back(SecretOf(os::CurrentEnvironment()));
-  }
-  if (!options.sandbox) return out;
+std::vector<std::string> SandboxStatements(const EngineOptions& options) {
   std::vector<std::string> files = options.files;
   for (const std::string& path : options.outputs) files.push_back(TemporaryOf(path));
-  out.push_back("SET allowed_directories=" + ListOf(options.folders));
-  out.push_back("SET allowed_paths=" + ListOf(files));
-  out.push_back("SET enable_external_access=false");
-  out.push_back("SET lock_configuration=true");
-  return out;
+  return {"SET allowed_directories=" + ListOf(options.folders),
+          "SET allowed_paths=" + ListOf(files), "SET enable_external_access=false",
+          "SET lock_configuration=true"};
 }
 
 // Interrupts the driver when its time is over. A thread of its own, since the driver's caller
@@ -188,10 +177,27 @@ Engine::~Engine() = default;
 Result<std::unique_ptr<Engine>> Engine::Open(const EngineOptions& options) {
   auto driver = TRY(LoadDriver(SettingsOf(options)));
   auto engine = std::unique_ptr<Engine>(new Engine(std::move(driver), options.memory_bytes));
-  for (const std::string& statement : OpeningStatements(options)) {
+  for (const char* statement : {"SET TimeZone='UTC'", "SET enable_progress_bar=true",
+                                "SET enable_progress_bar_print=false"}) {
     TRY(engine->Execute(statement));
   }
+  // In this order: extensions load only while access is open, and nothing changes once locked.
+  if (options.remote) TRY(engine->AllowRemote());
+  if (options.sandbox) {
+    for (const std::string& statement : SandboxStatements(options)) {
+      TRY(engine->Execute(statement));
+    }
+  }
   return engine;
+}
+
+Status Engine::AllowRemote() {
+  if (remote_) return {};
+  const std::string extension = os::JoinPath(os::LibraryFolder(), "httpfs.duckdb_extension");
+  TRY(Execute("LOAD " + QuoteText(extension)));
+  TRY(Execute(SecretOf(os::CurrentEnvironment())));
+  remote_ = true;
+  return {};
 }
 
 // Runs one call of the driver under the query's deadline and gives its error our words.

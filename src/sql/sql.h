@@ -44,8 +44,7 @@ struct EngineOptions {
   std::vector<std::string> folders;
   std::vector<std::string> files;
   std::vector<std::string> outputs;  // what Write may make
-  // s3:// and https:// through httpfs, with the credentials of the environment. In a sandbox only
-  // below the URLs named in `folders`.
+  // Reads remote paths, too (AllowRemote). In a sandbox only those below the URLs in `folders`.
   bool remote = false;
 };
 
@@ -81,6 +80,8 @@ class Engine {
   static Result<std::unique_ptr<Engine>> Open(const EngineOptions& options = {});
   ~Engine();
 
+  // From now on s3:// and https:// are read, through httpfs, with the environment's credentials.
+  Status AllowRemote();
   // Statements of our own, without parameters and results: CREATE VIEW and the like.
   Status Execute(const std::string& sql);
   // The columns that a query would have.
@@ -124,6 +125,7 @@ class Engine {
 
   std::unique_ptr<Driver> driver_;
   int64_t memory_bytes_;
+  bool remote_ = false;
 };
 
 // Rows that the engine holds. Immutable; any thread may read, while its Engine lives.
@@ -140,10 +142,15 @@ class RowSet {
 std::string QuoteName(std::string_view name);
 std::string QuoteText(std::string_view text);
 
+// Whether a path is a URL, of s3 or http(s).
+bool IsRemote(std::string_view path);
+// kNotFound for a file that is not there; what is remote or a pattern shows when it is read.
+Status CheckExists(const std::string& path);
+
 enum class FileFormat { kParquet, kCsv };
 // By the ending, any case (.parquet, .pq, .csv); kInvalid otherwise.
 Result<FileFormat> FormatOf(std::string_view path);
-// A file, or several under a pattern with '*', ready to stand after FROM.
+// A file, or several under a pattern with '*', ready to stand after FROM; it may be remote.
 //
 // The project's rules for CSV: a header, commas, an empty unquoted field is null and a quoted one
 // is

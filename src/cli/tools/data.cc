@@ -29,7 +29,7 @@ std::vector<std::string> Names(const std::optional<std::string>& list) {
 }
 
 Result<std::vector<stats::DriftColumn>> ReadDriftColumns(const std::string& path) {
-  if (!os::Exists(path)) return NotFound("no file '" + path + "'");
+  TRY(sql::CheckExists(path));
   auto engine = TRY(sql::Engine::Open());
   const sql::FileScan scan = TRY(sql::OpenFile(*engine, path));
   const sql::Table table = TRY(engine->Read({.text = "SELECT * FROM " + scan.typed}));

@@ -7,6 +7,7 @@
 #include "cli/session.h"
 #include "evaluation/evaluation.h"
 #include "os/files.h"
+#include "sql/sql.h"
 
 namespace tatara::cli {
 namespace {
@@ -41,11 +42,6 @@ Result<evaluation::TaskOptions> TaskOf(const Arguments& arguments) {
   }
   task.threshold = TRY(arguments.Double("--threshold")).value_or(0.5);
   return task;
-}
-
-Status CheckData(const std::string& path) {
-  if (!os::Exists(path)) return NotFound("no file '" + path + "'");
-  return {};
 }
 
 std::string Figure(const std::optional<double>& value) {
@@ -108,7 +104,7 @@ Result<int> RunEvaluate(Context& context) {
   options.task = TRY(TaskOf(arguments));
   options.slices = Names(arguments, "--slice");
   options.predictions = arguments.GetOr("--predictions", "");
-  TRY(CheckData(options.data));
+  TRY(sql::CheckExists(options.data));
   const ModelFile model = TRY(ModelFile::Open(context.globals, uri));
   options.model = model.source();
   const evaluation::Evaluation result = TRY(evaluation::Evaluate(options));
@@ -165,7 +161,7 @@ Result<int> RunGate(Context& context) {
   options.confidence = TRY(arguments.Double("--confidence")).value_or(options.confidence);
   options.min_rows = TRY(arguments.Int("--min-rows")).value_or(options.min_rows);
   options.min_groups = TRY(arguments.Int("--min-groups")).value_or(options.min_groups);
-  TRY(CheckData(options.data));
+  TRY(sql::CheckExists(options.data));
   const ModelFile first = TRY(ModelFile::Open(context.globals, candidate));
   const ModelFile second = TRY(ModelFile::Open(context.globals, champion));
   options.candidate = first.source();
