@@ -67,9 +67,9 @@ struct Evaluation {
 Result<Evaluation> Evaluate(const EvaluateOptions& options);
 Json ToJson(const Evaluation& evaluation);
 
-// One number for each row of a table: a regression's prediction. kInvalid for classifiers and where
-// a column is missing.
-Result<std::vector<double>> PredictNumbers(const ModelSource& source, const sql::Table& table);
+// What a model says of each row of a table: a column `prediction` of numbers, or of classes as
+// text. kInvalid where it predicts neither, and where a column is missing.
+Result<sql::Column> PredictColumn(const ModelSource& source, const sql::Table& table);
 
 struct GateOptions {
   ModelSource candidate, champion;

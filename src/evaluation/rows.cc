@@ -387,17 +387,29 @@ Result<Predictions> Predict(const Judge& judge, const Rows& rows, const std::vec
   return out;
 }
 
-Result<std::vector<double>> PredictNumbers(const ModelSource& source, const sql::Table& table) {
+Result<sql::Column> PredictColumn(const ModelSource& source, const sql::Table& table) {
   const Judge judge = TRY(OpenJudge(source, {}));
   const OutputRoles roles = RolesOf(*judge.model);
-  if (roles.probabilities || !roles.number) return Invalid(source.name + " predicts no number");
+  if (roles.probabilities ? !roles.label : !roles.number) {
+    return Invalid(source.name + " predicts neither a number nor a class");
+  }
   Rows rows;
   rows.table = table;
   rows.keep.resize(table.rows());
   for (size_t i = 0; i < rows.keep.size(); ++i) rows.keep[i] = i;
   RawOutput raw = TRY(RunAll(judge, roles, rows, rows.keep));
+  sql::Column column;
+  column.name = "prediction";
+  column.valid.assign(rows.keep.size(), 1);
+  if (roles.probabilities) {
+    column.type = sql::Type::kText;
+    column.texts = std::move(raw.labels);
+    return column;
+  }
   if (raw.width > 1) return Invalid(source.name + " predicts more than one number");
-  return std::move(raw.numbers);
+  column.type = sql::Type::kDouble;
+  column.doubles = std::move(raw.numbers);
+  return column;
 }
 
 }  // namespace tatara::evaluation

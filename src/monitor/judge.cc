@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/class_quality.h"
+
 namespace tatara::monitor {
 namespace {
 
@@ -97,8 +99,17 @@ class WindowJudge {
 
   void JudgePrediction() {
     const sql::Column* column = rows_.Find("prediction");
-    if (!baseline_->prediction || column == nullptr || !IsNumeric(*column)) return;
-    Put("prediction_drift", "", baseline_->prediction->Compare(column->Numbers()).psi);
+    if (column == nullptr) return;
+    if (baseline_->predicted_class) {
+      std::vector<std::string> classes;
+      for (size_t row = 0; row < column->rows(); ++row) {
+        classes.push_back(sql::CellText(*column, row));
+      }
+      Put("prediction_drift", "",
+          baseline_->predicted_class->Compare({classes, column->valid}).psi);
+    } else if (baseline_->prediction && IsNumeric(*column)) {
+      Put("prediction_drift", "", baseline_->prediction->Compare(column->Numbers()).psi);
+    }
   }
 
   void PutRule(const std::string& rule, bool breached) {
@@ -148,23 +159,33 @@ class WindowJudge {
   Judgement out_;
 };
 
-// Truth and prediction of the rows that have both, as numbers or as classes.
-struct Pairs {
-  std::vector<double> truth, prediction;
-  std::vector<std::string> truth_class, predicted_class;
-};
-
-stats::Metrics ClassMetrics(const Pairs& pairs) {
-  int64_t right = 0;
-  for (size_t i = 0; i < pairs.truth_class.size(); ++i) {
-    if (pairs.truth_class[i] == pairs.predicted_class[i]) ++right;
+// Rows with a prediction and a truth, finite where they are numbers.
+std::vector<size_t> LabelledRows(const sql::Column& prediction, const sql::Column& truth) {
+  const auto has = [](const sql::Column& column, size_t row) {
+    if (column.valid[row] == 0) return false;
+    return column.type != sql::Type::kDouble || std::isfinite(column.doubles[row]);
+  };
+  std::vector<size_t> rows;
+  for (size_t row = 0; row < prediction.rows(); ++row) {
+    if (has(prediction, row) && has(truth, row)) rows.push_back(row);
   }
-  return {{"accuracy", static_cast<double>(right) / static_cast<double>(pairs.truth_class.size())}};
+  return rows;
+}
+
+stats::Metrics NumberMetrics(const sql::Column& prediction, const sql::Column& truth,
+                             const std::vector<size_t>& labelled) {
+  const std::vector<double> predicted = prediction.Numbers(), true_values = truth.Numbers();
+  std::vector<double> left, right;
+  for (const size_t row : labelled) {
+    left.push_back(true_values[row]);
+    right.push_back(predicted[row]);
+  }
+  return stats::AllMetrics({.task = stats::Task::kRegression, .label = left, .prediction = right});
 }
 
 }  // namespace
 
-std::unique_ptr<Baseline> MakeBaseline(const sql::Table& rows, std::vector<double> predictions) {
+std::unique_ptr<Baseline> MakeBaseline(const sql::Table& rows, const sql::Column* predictions) {
   auto baseline = std::make_unique<Baseline>();
   for (const sql::Column& column : rows.columns) {
     if (IsNumeric(column)) {
@@ -185,7 +206,12 @@ std::unique_ptr<Baseline> MakeBaseline(const sql::Table& rows, std::vector<doubl
       baseline->categorical.emplace(column.name, std::move(feature));
     }
   }
-  if (!predictions.empty()) baseline->prediction = stats::NumericBaseline::From(predictions);
+  if (predictions != nullptr && IsNumeric(*predictions)) {
+    baseline->prediction = stats::NumericBaseline::From(predictions->Numbers());
+  } else if (predictions != nullptr) {
+    baseline->predicted_class =
+        stats::CategoricalBaseline::From({predictions->texts, predictions->valid});
+  }
   return baseline;
 }
 
@@ -200,30 +226,14 @@ Quality JudgeQuality(const MonitorSpec& spec, const sql::Table& rows) {
   const sql::Column* prediction = rows.Find("prediction");
   const sql::Column* truth = rows.Find("truth");
   if (prediction == nullptr || truth == nullptr) return quality;
-  const bool numeric = IsNumeric(*prediction) && IsNumeric(*truth);
-  Pairs pairs;
-  const std::vector<double> predicted = numeric ? prediction->Numbers() : std::vector<double>();
-  const std::vector<double> true_values = numeric ? truth->Numbers() : std::vector<double>();
-  for (size_t row = 0; row < rows.rows(); ++row) {
-    if (prediction->valid[row] == 0 || truth->valid[row] == 0) continue;
-    if (!numeric) {
-      pairs.truth_class.push_back(sql::CellText(*truth, row));
-      pairs.predicted_class.push_back(sql::CellText(*prediction, row));
-      ++quality.labelled;
-    } else if (std::isfinite(predicted[row]) && std::isfinite(true_values[row])) {
-      pairs.truth.push_back(true_values[row]);
-      pairs.prediction.push_back(predicted[row]);
-      ++quality.labelled;
-    }
-  }
+  const std::vector<size_t> labelled = LabelledRows(*prediction, *truth);
+  quality.labelled = static_cast<int64_t>(labelled.size());
   const double share =
       quality.rows == 0 ? 0
                         : static_cast<double>(quality.labelled) / static_cast<double>(quality.rows);
   if (quality.labelled == 0 || share < spec.truth_minimum) return quality;
-  quality.metrics = numeric ? stats::AllMetrics({.task = stats::Task::kRegression,
-                                                 .label = pairs.truth,
-                                                 .prediction = pairs.prediction})
-                            : ClassMetrics(pairs);
+  quality.metrics = AreClasses(rows) ? JudgeClasses(rows, labelled)
+                                     : NumberMetrics(*prediction, *truth, labelled);
   return quality;
 }
 

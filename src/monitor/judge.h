@@ -26,9 +26,12 @@ struct Baseline {
   };
   std::map<std::string, Numeric, std::less<>> numeric;
   std::map<std::string, Categorical, std::less<>> categorical;
-  std::optional<stats::NumericBaseline> prediction;  // the version's predictions on these rows
+  // The version's predictions on these rows: numbers or classes, if it makes either.
+  std::optional<stats::NumericBaseline> prediction;
+  std::optional<stats::CategoricalBaseline> predicted_class;
 };
-std::unique_ptr<Baseline> MakeBaseline(const sql::Table& rows, std::vector<double> predictions);
+// `predictions`: a column of numbers or texts; null: none.
+std::unique_ptr<Baseline> MakeBaseline(const sql::Table& rows, const sql::Column* predictions);
 
 // One figure of a window: becomes a point of the series `metric` with these dimensions beside
 // `endpoint`.

@@ -235,12 +235,11 @@ Result<std::shared_ptr<const Baseline>> Monitor::LoadBaseline(const MonitorSpec&
   auto engine = TRY(sql::Engine::Open({.threads = 1}));
   const auto scan = TRY(sql::OpenFile(*engine, *local));
   const sql::Table rows = TRY(engine->Read({.text = "SELECT * FROM " + scan.typed}));
-  auto predictions = evaluation::PredictNumbers(source, rows);
+  auto predictions = evaluation::PredictColumn(source, rows);
   if (!predictions) {
     Log::Info("monitor", spec.name + ": no prediction drift: " + predictions.error().message);
   }
-  return std::shared_ptr<const Baseline>(
-      MakeBaseline(rows, predictions ? *std::move(predictions) : std::vector<double>()));
+  return std::shared_ptr<const Baseline>(MakeBaseline(rows, predictions ? &*predictions : nullptr));
 }
 
 void Monitor::Record(const Outcome& outcome, Time now) {

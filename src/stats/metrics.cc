@@ -69,6 +69,11 @@ std::vector<std::string> MetricNames(Task task) {
   return names;
 }
 
+bool NeedsProbabilities(std::string_view metric) {
+  constexpr std::string_view kNames[] = {"log_loss", "roc_auc", "pr_auc", "brier"};
+  return std::ranges::find(kNames, metric) != std::end(kNames);
+}
+
 std::optional<bool> LowerIsBetter(std::string_view name) {
   for (const MetricInfo& metric : kMetrics) {
     if (metric.name == name) return metric.lower_is_better;

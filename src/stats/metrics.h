@@ -45,6 +45,8 @@ using Metrics = std::vector<MetricValue>;
 
 // The names that a task has, in the order of reports.
 std::vector<std::string> MetricNames(Task task);
+// Whether it is computed from the classes' probabilities.
+bool NeedsProbabilities(std::string_view metric);
 // Nothing for a name that orders no models: unknown ones and `bias`.
 std::optional<bool> LowerIsBetter(std::string_view metric);
 
