@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 #include <tuple>
 #include <unordered_map>
 
@@ -199,49 +198,17 @@ Result<std::vector<StoredSeries>> SeriesOfRuns(db::Reader& reader, const BulkHis
   return out;
 }
 
-// At most `count_max` of the steps, evenly spread, the last one among them.
-std::set<int64_t> Sample(const std::vector<int64_t>& steps, int64_t count_max) {
-  const auto count = static_cast<int64_t>(steps.size());
-  if (count <= count_max) return {steps.begin(), steps.end()};
-  std::set<int64_t> sampled;
-  for (int64_t i = 0; i < count_max; ++i) {
-    sampled.insert(steps[static_cast<size_t>(i * count / count_max)]);
+// At most `count_max` of the points, which are in order: the first of as many buckets of even size,
+// the larger ones in front (SQL's NTILE), and the last point in place of the last bucket's.
+std::vector<Point> Sample(const std::vector<Point>& points, size_t count_max) {
+  if (points.size() <= count_max) return points;
+  const size_t size = points.size() / count_max, larger = points.size() % count_max;
+  std::vector<Point> sampled;
+  for (size_t i = 0; i < count_max; ++i) {
+    sampled.push_back(points[i * size + std::min(i, larger)]);
   }
-  sampled.insert(steps.back());
+  sampled.back() = points.back();
   return sampled;
-}
-
-Result<std::set<int64_t>> SampledSteps(db::Reader& reader, const std::vector<StoredSeries>& all,
-                                       const BulkHistoryQuery& query) {
-  const int64_t first = query.start_step.value_or(std::numeric_limits<int64_t>::min());
-  const int64_t last = query.end_step.value_or(std::numeric_limits<int64_t>::max());
-  std::set<int64_t> steps;
-  std::vector<int64_t> ends;
-  for (const auto& series : all) {
-    std::set<int64_t> own;
-    for (const Point& point : TRY(ReadPoints(reader, series))) {
-      if (first <= point.step && point.step <= last) own.insert(point.step);
-    }
-    if (own.empty()) continue;
-    ends.insert(ends.end(), {*own.begin(), *own.rbegin()});
-    steps.merge(own);
-  }
-  auto sampled = Sample({steps.begin(), steps.end()}, query.max_results);
-  sampled.insert(ends.begin(), ends.end());
-  return sampled;
-}
-
-Result<std::vector<Metric>> SampledHistory(db::Reader& reader, const std::vector<StoredSeries>& all,
-                                           const BulkHistoryQuery& query) {
-  const auto steps = TRY(SampledSteps(reader, all, query));
-  std::vector<Metric> out;
-  for (const auto& series : all) {
-    auto points = TRY(ReadPoints(reader, series));
-    std::erase_if(points, [&](const Point& point) { return !steps.contains(point.step); });
-    std::ranges::stable_sort(points, {}, &Point::step);
-    for (const Point& point : points) out.push_back(ToMetric(point, query.key, series.run_id));
-  }
-  return out;
 }
 
 }  // namespace
@@ -303,13 +270,30 @@ Result<Page<Metric>> MetricHistory(db::Reader& reader, const RunId& id, const Hi
 }
 
 Result<std::vector<Metric>> BulkHistory(db::Reader& reader, const BulkHistoryQuery& query) {
-  const auto all = TRY(SeriesOfRuns(reader, query));
-  if (query.sampled) return SampledHistory(reader, all, query);
   std::vector<Metric> out;
-  for (const auto& series : all) {
+  for (const auto& series : TRY(SeriesOfRuns(reader, query))) {
     for (const Point& point : TRY(ReadPoints(reader, series))) {
       if (static_cast<int64_t>(out.size()) >= query.max_results) return out;
       out.push_back(ToMetric(point, query.key, series.run_id));
+    }
+  }
+  return out;
+}
+
+Result<std::vector<Metric>> SampledHistory(db::Reader& reader, const SampledHistoryQuery& query) {
+  std::vector<Metric> out;
+  for (const auto& id : query.run_ids) {
+    const auto series = TRY(FindSeries(reader, id, query.key));
+    if (!series) continue;
+    auto points = TRY(ReadPoints(reader, *series));
+    if (query.steps) {
+      const auto [first, last] = *query.steps;
+      std::erase_if(points,
+                    [&](const Point& point) { return point.step < first || point.step > last; });
+    }
+    std::ranges::stable_sort(points, {}, &Point::step);
+    for (const Point& point : Sample(points, static_cast<size_t>(query.max_results))) {
+      out.push_back(ToMetric(point, query.key, id));
     }
   }
   return out;

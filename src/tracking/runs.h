@@ -76,13 +76,19 @@ Result<Page<Metric>> MetricHistory(db::Reader& reader, const RunId& id, const Hi
 struct BulkHistoryQuery {
   std::vector<std::string> run_ids;
   std::string key;
-  int64_t max_results = 0;
-  // Steps of the interval form: sampled evenly over the union of the runs' steps, to max_results
-  // for each run, with each run's first and last step.
-  bool sampled = false;
-  std::optional<int64_t> start_step;
-  std::optional<int64_t> end_step;
+  int64_t max_results = 0;  // of all runs together
 };
+// Run by run in the order of their ids, each as MetricHistory; unknown runs have no points.
 Result<std::vector<Metric>> BulkHistory(db::Reader& reader, const BulkHistoryQuery& query);
+
+struct SampledHistoryQuery {
+  std::vector<std::string> run_ids;
+  std::string key;
+  int64_t max_results = 0;                             // of each run; at least 1
+  std::optional<std::pair<int64_t, int64_t>> steps{};  // the first and the last; none: all
+};
+// Run by run as named, each ordered by step, timestamp, value and thinned out evenly; a run's first
+// and last point are kept (with max_results 1 the last). Unknown runs have no points.
+Result<std::vector<Metric>> SampledHistory(db::Reader& reader, const SampledHistoryQuery& query);
 
 }  // namespace tatara::tracking

@@ -222,8 +222,32 @@ TEST_F(ManyBlocksTest, BulkHistory_CountsEachPointOnce) {
   };
   EXPECT_EQ(bulk({.max_results = kPoints + 1}).size(), kPoints + 1u);
   EXPECT_EQ(bulk({.max_results = 20}).size(), 20u);
-  const auto sampled = bulk({.max_results = 10, .sampled = true, .start_step = 10, .end_step = 49});
-  EXPECT_THAT(Steps(sampled), ElementsAre(10, 14, 18, 22, 26, 30, 34, 38, 42, 46, 49));
+}
+
+// As MLflow 3.17's SqlAlchemyStore samples: the first of each of NTILE's buckets, and the last.
+TEST_F(ManyBlocksTest, SampledHistory_ThinsOutEachRun) {
+  const Run other = NewRunIn(0);
+  for (int64_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(Log(other, {.metrics = {{.key = "a", .timestamp_ms = 9 - i, .step = 12}}}));
+  }
+  const auto sampled = [&](int64_t max_results, std::optional<std::pair<int64_t, int64_t>> steps) {
+    return Read([&](db::Reader& r) {
+             return SampledHistory(r,
+                                   {.run_ids = {other.info.id.value, "unknown", run_.info.id.value},
+                                    .key = "a",
+                                    .max_results = max_results,
+                                    .steps = steps});
+           })
+        .value();
+  };
+  EXPECT_THAT(Steps(sampled(10, std::pair(10, 49))),
+              ElementsAre(12, 12, 12, 10, 14, 18, 22, 26, 30, 34, 38, 42, 49));
+  EXPECT_THAT(Steps(sampled(4, std::pair(10, 20))), ElementsAre(12, 12, 12, 10, 13, 16, 20));
+  const auto few = sampled(2, {});
+  EXPECT_THAT(Steps(few), ElementsAre(12, 12, 0, kPoints - 1));
+  EXPECT_EQ(few[0].timestamp_ms, 7);
+  EXPECT_EQ(few[1].timestamp_ms, 9);
+  EXPECT_THAT(Steps(sampled(1, {})), ElementsAre(12, kPoints - 1));
 }
 
 TEST_F(TrackingTest, Batches_FindTheSeriesOfTheRun_FewOfThemOrMost) {
@@ -280,25 +304,6 @@ TEST_F(TrackingTest, Metrics_ThatComeLate_AreInTheHistoryButNotTheLatest) {
   }
   EXPECT_THAT(got, ElementsAre(std::pair(40, 3.0), std::pair(50, 0.0), std::pair(50, -1.0),
                                std::pair(50, 1.0), std::pair(60, 2.0)));
-}
-
-TEST_F(TrackingTest, BulkHistory_Sampled_KeepsEachRunsFirstAndLastStep) {
-  const Run run = NewRunIn(0);
-  Batch batch;
-  for (int i = 0; i < 100; ++i) {
-    batch.metrics.push_back({.key = "m", .value = 1.0, .timestamp_ms = 1, .step = i});
-  }
-  ASSERT_TRUE(Log(run, batch));
-  const auto points = Read([&](db::Reader& r) {
-    return BulkHistory(r, {.run_ids = {run.info.id.value, "unknown"},
-                           .key = "m",
-                           .max_results = 10,
-                           .sampled = true});
-  });
-  EXPECT_LE(points->size(), 12u);
-  EXPECT_GE(points->size(), 10u);
-  EXPECT_EQ(points->front().step, 0);
-  EXPECT_EQ(points->back().step, 99);
 }
 
 TEST_F(TrackingTest, Batch_WithAConflictingParam_LeavesNothing) {

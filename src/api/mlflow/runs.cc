@@ -250,53 +250,56 @@ Result<std::string> History(const MlflowContext& context, const Args& args) {
   });
 }
 
-Result<tracking::BulkHistoryQuery> BulkQuery(const Args& args, std::string_view runs) {
-  tracking::BulkHistoryQuery query;
-  query.run_ids = TRY(args.Texts(runs));
-  query.key = TRY(args.Text("metric_key"));
-  if (query.run_ids.empty()) {
+// The runs and the key of a history of several runs.
+Result<std::pair<std::vector<std::string>, std::string>> SeriesOf(const Args& args,
+                                                                  std::string_view runs) {
+  auto run_ids = TRY(args.Texts(runs));
+  auto key = TRY(args.Text("metric_key"));
+  if (run_ids.empty()) {
     return Invalid("The request must specify at least one " + std::string(runs) + ".");
   }
-  if (static_cast<int64_t>(query.run_ids.size()) > kBulkRunsMax) {
+  if (static_cast<int64_t>(run_ids.size()) > kBulkRunsMax) {
     return Invalid("The request cannot specify more than 100 " + std::string(runs) + ". Received " +
-                   std::to_string(query.run_ids.size()) + ".");
+                   std::to_string(run_ids.size()) + ".");
   }
-  return query;
+  return std::pair(std::move(run_ids), std::move(key));
 }
 
-Result<std::string> ShowBulk(const MlflowContext& context,
-                             const tracking::BulkHistoryQuery& query) {
-  return Show(context, [&](db::Reader& reader) -> Result<std::string> {
-    tracking::Page<tracking::Metric> page{TRY(tracking::BulkHistory(reader, query)), ""};
-    if (page.items.empty()) return std::string(R"({"metrics":[]})");
-    return PageBody("metrics", page, WriteMetric);
-  });
+// The points of several runs; unlike other lists it is there when it is empty.
+Result<std::string> PointsBody(std::vector<tracking::Metric> points) {
+  if (points.empty()) return std::string(R"({"metrics":[]})");
+  return PageBody("metrics", tracking::Page<tracking::Metric>{std::move(points), ""}, WriteMetric);
 }
 
 Result<std::string> BulkHistory(const MlflowContext& context, const Args& args) {
-  auto query = TRY(BulkQuery(args, "run_id"));
-  query.max_results = std::min(kBulkResultsMax, TRY(args.IntOr("max_results", kBulkResultsMax)));
-  return ShowBulk(context, query);
+  const auto [run_ids, key] = TRY(SeriesOf(args, "run_id"));
+  const int64_t max_results =
+      std::min(kBulkResultsMax, TRY(args.IntOr("max_results", kBulkResultsMax)));
+  return Show(context, [&](db::Reader& reader) -> Result<std::string> {
+    return PointsBody(TRY(tracking::BulkHistory(
+        reader, {.run_ids = run_ids, .key = key, .max_results = max_results})));
+  });
 }
 
 Result<std::string> IntervalHistory(const MlflowContext& context, const Args& args) {
-  auto query = TRY(BulkQuery(args, "run_ids"));
-  query.sampled = true;
+  tracking::SampledHistoryQuery query;
+  std::tie(query.run_ids, query.key) = TRY(SeriesOf(args, "run_ids"));
   query.max_results = TRY(args.IntOr("max_results", kIntervalResultsMax));
   if (query.max_results < 1 || query.max_results > kIntervalResultsMax) {
     return Invalid("max_results must be between 1 and 2500.");
   }
-  query.start_step = TRY(args.Int("start_step"));
-  query.end_step = TRY(args.Int("end_step"));
-  if (query.start_step.has_value() != query.end_step.has_value()) {
+  const auto first = TRY(args.Int("start_step")), last = TRY(args.Int("end_step"));
+  if (first.has_value() != last.has_value()) {
     return Invalid("If either start step or end step are specified, both must be specified.");
   }
-  if (query.start_step && *query.start_step > *query.end_step) {
+  if (first && *first > *last) {
     return Invalid("end_step must be greater than start_step. Found start_step=" +
-                   std::to_string(*query.start_step) +
-                   " and end_step=" + std::to_string(*query.end_step) + ".");
+                   std::to_string(*first) + " and end_step=" + std::to_string(*last) + ".");
   }
-  return ShowBulk(context, query);
+  if (first) query.steps = {*first, *last};
+  return Show(context, [&](db::Reader& reader) -> Result<std::string> {
+    return PointsBody(TRY(tracking::SampledHistory(reader, query)));
+  });
 }
 
 }  // namespace
