@@ -100,7 +100,13 @@ class Control::Impl {
 
   State Round(const Moment& moment) {
     State state;
-    for (Planner* planner : planners_) planner->Tick(moment);
+    Moment until = moment;
+    for (Planner* planner : planners_) {
+      planner->Tick(until);
+      if (!planner->Busy()) continue;
+      // What it works on is input of the planners behind it.
+      if (auto due = planner->NextDue(); due && *due <= until.due) until.due = *due - Duration(1);
+    }
     for (Planner* planner : planners_) {
       state.busy = planner->Busy() || state.busy;
       if (auto due = planner->NextDue()) state.next_due = std::min(state.next_due, *due);
@@ -185,9 +191,12 @@ class Control::Impl {
     const auto woken = [&] { return stopping_ || dirty_ || parked_.size() != parked_before; };
     std::optional<os::Monotonic> until = state.next_poll;
     if (replay_ == nullptr && state.next_due != kNever) {
-      // Re-read at least once a minute: the real clock may be set while we wait.
+      // Re-read at least once a minute: the real clock may be set while we wait. What is due but
+      // held up by a busy planner waits for that one to wake us.
+      constexpr Duration kHeldUp = std::chrono::milliseconds(100);
       const Duration span =
-          std::clamp<Duration>(state.next_due - clock_.Now(), Duration(0), std::chrono::minutes(1));
+          std::clamp<Duration>(state.next_due - clock_.Now(), state.busy ? kHeldUp : Duration(0),
+                               std::chrono::minutes(1));
       const auto at = os::Stopwatch::Now() + span;
       until = until ? std::min(*until, at) : at;
     }

@@ -3,7 +3,9 @@
 // A planner has one shape: take inputs -> snapshot -> pure Plan -> carry out -> record. `Tick`
 // does one round and must not block: slow acts go to the work pool and come back as inputs
 // (Control::Wake). All planners run on one thread in a fixed order, so that the whole system can
-// be simulated on one thread with a manual clock.
+// be simulated on one thread with a manual clock. While a planner is busy with what was due at an
+// instant, the planners behind it do nothing that is due then or later: an alarm's evaluation at
+// midnight sees the points of the window that closed at midnight.
 //
 // The law of replay time (product.md, Time): what is due at an instant happens after everything
 // that is stamped with that instant and before anything later. A request that would move the clock
@@ -33,7 +35,8 @@ class Planner {
   virtual void Tick(const Moment& moment) = 0;
   // The earliest clock time at which Tick has something to do by itself (a window closes, a
   // schedule fires); nothing when only inputs matter. After a Tick that was not followed by Busy,
-  // it is later than that tick's `due`. Asked right after Tick, on the control thread.
+  // it is later than that tick's `due`; while it is busy with something that was due, that instant.
+  // Asked right after Tick, on the control thread.
   virtual std::optional<Time> NextDue() = 0;
   // Work of the platform's own is under way or ready to begin that a replay must wait for (a rule's
   // pipeline, a version being loaded); not jobs that people submitted, not deliveries outside.

@@ -111,6 +111,43 @@ TEST_F(ControlTest, AdvanceThrough_DoesWhatIsDueAtTheInstantItself) {
   EXPECT_EQ(planner_.done(), (std::vector<int64_t>{10, 20}));
 }
 
+// Works on what is due at one instant until it is told that it has done it.
+class Worker : public Planner {
+ public:
+  std::string_view name() const override { return "worker"; }
+  void Tick(const Moment& moment) override {
+    if (next_ && *next_ <= moment.due && !done_) working_ = true;
+    if (!working_ || !done_) return;
+    working_ = false;
+    next_.reset();
+  }
+  std::optional<Time> NextDue() override { return next_; }
+  bool Busy() override { return working_; }
+
+  std::optional<Time> next_ = kStart + Duration(20);
+  std::atomic<bool> done_ = false, working_ = false;
+};
+
+TEST(Control, APlannerBehindABusyOne_LeavesWhatIsDueFromThatInstantOn) {
+  os::ManualClock clock{kStart};
+  Worker worker;
+  Metronome behind;
+  Control control{clock, &clock};
+  control.Add(worker);
+  control.Add(behind);
+  control.Start();
+  Answer answer;
+  control.Admit(kStart + Duration(35), answer.Go());
+  EXPECT_EQ(answer.Wait(std::chrono::milliseconds(50)), std::nullopt);
+  EXPECT_TRUE(worker.working_);
+  EXPECT_EQ(behind.done(), (std::vector<int64_t>{10}));
+  worker.done_ = true;
+  control.Wake();
+  EXPECT_EQ(answer.Wait(), true);
+  EXPECT_EQ(behind.done(), (std::vector<int64_t>{10, 20, 30}));
+  control.Stop();
+}
+
 TEST_F(ControlTest, Stop_AnswersWhoStillWaits) {
   planner_.busy_ = true;
   control_.Start();

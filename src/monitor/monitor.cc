@@ -266,7 +266,7 @@ Status Monitor::RecordProblem(db::Tx& tx, const Outcome& outcome, const std::str
 }
 
 Status Monitor::PutFigures(db::Tx& tx, const Outcome& outcome, const std::vector<Figure>& figures,
-                           const EventId& cause, Time now) {
+                           const EventId& cause) {
   for (const Figure& figure : figures) {
     telemetry::Dimensions dimensions = figure.dimensions;
     dimensions["endpoint"] = outcome.task.spec.endpoint;
@@ -274,7 +274,7 @@ Status Monitor::PutFigures(db::Tx& tx, const Outcome& outcome, const std::vector
                                  .dimensions = std::move(dimensions),
                                  .time = outcome.task.window.start,
                                  .samples = telemetry::Samples::Of(figure.value),
-                                 .arrives = now,
+                                 .arrives = outcome.task.due,  // however long the work took
                                  .source = "monitor/" + outcome.task.spec.name,
                                  .cause = cause}));
   }
@@ -301,7 +301,7 @@ Status Monitor::RecordWindow(db::Tx& tx, const Outcome& outcome, Time now) {
                                                   {"window", WindowJson(task.window)},
                                                   {"rows", outcome.rows},
                                                   {"model_version", outcome.version}})}));
-  TRY(PutFigures(tx, outcome, outcome.judgement.figures, closed.id, now));
+  TRY(PutFigures(tx, outcome, outcome.judgement.figures, closed.id));
   for (const Fault& fault : outcome.judgement.faults) {
     TRY(events::Append(
         tx, {.time = now,
@@ -346,7 +346,7 @@ Status Monitor::RecordQuality(db::Tx& tx, const Outcome& outcome, Time now) {
                                {"labelled", outcome.quality.labelled},
                                {"model_version", outcome.version},
                                {"metrics", std::move(metrics)}})}));
-  return PutFigures(tx, outcome, figures, judged.id, now);
+  return PutFigures(tx, outcome, figures, judged.id);
 }
 
 }  // namespace tatara::monitor

@@ -85,7 +85,7 @@ class Monitor : public control::Planner {
   static Status RecordProblem(db::Tx& tx, const Outcome& outcome, const std::string& message,
                               Time now);
   static Status PutFigures(db::Tx& tx, const Outcome& outcome, const std::vector<Figure>& figures,
-                           const EventId& cause, Time now);
+                           const EventId& cause);
 
   db::Database& database_;
   serving::Serving& serving_;
