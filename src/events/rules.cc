@@ -486,17 +486,33 @@ Status CheckNotice(db::Reader& reader, const RuleSpec& spec, const std::string& 
                  "', which `notices` does not have");
 }
 
+// What `repeat: while on` waited for goes on when a rule changes and still asks for the same
+// events: people mend a rule while its alarm is on, and an alarm that stays on brings no new event.
+Result<std::optional<Time>> RepeatAfterChange(db::Reader& reader, const StoredRule& old,
+                                              const RuleSpec& spec, Time now) {
+  if (!old.repeat_at || !spec.repeat_while_on ||
+      ToJson(spec).Find("when")->Dump() != ToJson(old.spec).Find("when")->Dump()) {
+    return std::optional<Time>();
+  }
+  if (spec.limits.cooldown == old.spec.limits.cooldown) return old.repeat_at;
+  const auto last = TRY(LastStart(reader, spec.name));
+  if (!last || !spec.limits.cooldown) return std::optional(now);
+  return std::optional(std::max(now, *last + *spec.limits.cooldown));
+}
+
 Status SetOne(db::Tx& tx, const std::string& project, const RuleSpec& spec, Time now) {
   TRY(CheckNotice(tx, spec, spec.notify));
   if (spec.blocked_by) TRY(CheckNotice(tx, spec, spec.blocked_by->notify));
   const std::string text = ToJson(spec).Dump();
+  const auto stored = TRY(LoadRules(tx, ""));
   const auto old =
-      TRY(tx.One("SELECT project, spec FROM rules WHERE name = ?", {spec.name},
-                 [](const db::Row& row) { return std::pair(row.Text(0), row.Text(1)); }));
-  if (old && old->first != project) {
-    return Conflict("rule '" + spec.name + "' belongs to project '" + old->first + "'");
+      std::ranges::find(stored, spec.name, [](const StoredRule& rule) { return rule.spec.name; });
+  if (old != stored.end() && old->project != project) {
+    return Conflict("rule '" + spec.name + "' belongs to project '" + old->project + "'");
   }
-  if (old && old->second == text) return {};
+  if (old != stored.end() && ToJson(old->spec).Dump() == text) return {};
+  std::optional<Time> repeat;
+  if (old != stored.end()) repeat = TRY(RepeatAfterChange(tx, *old, spec, now));
   std::optional<Time> next;
   if (!spec.schedule.empty()) {
     const TimeZone zone = TRY(TimeZone::Find(spec.timezone));
@@ -504,10 +520,10 @@ Status SetOne(db::Tx& tx, const std::string& project, const RuleSpec& spec, Time
   }
   const int64_t position = TRY(tx.Count("SELECT MAX(position) FROM events", {}));
   TRY(tx.Exec("DELETE FROM rules WHERE name = ?", {spec.name}));
-  TRY(
-      tx.Exec("INSERT INTO rules (name, project, spec, since, next_fire, repeat_at, repeat_event) "
-              "VALUES (?, ?, ?, ?, ?, NULL, '')",
-              {spec.name, project, text, position, next}));
+  TRY(tx.Exec(
+      "INSERT INTO rules (name, project, spec, since, next_fire, repeat_at, repeat_event) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?)",
+      {spec.name, project, text, position, next, repeat, repeat ? old->repeat_event : EventId()}));
   return {};
 }
 

@@ -173,6 +173,23 @@ TEST_F(RulesTest, SecondAlarmInTheCooldown_IsLimited_ThenRepeatsWhenItEnds) {
   EXPECT_EQ(run_.started[1].event.type, "rule_repeated");
 }
 
+TEST_F(RulesTest, ARuleMendedWhileItsAlarmIsOn_StillRepeats) {
+  const auto with = [](std::string rule, const std::string& from, const std::string& to) {
+    return rule.replace(rule.find(from), from.size(), to);
+  };
+  Apply({{"retrain", kRetrain}});
+  Alarm();
+  const Time began = clock_.Now();
+  AdvanceTo(began + 2 * kDay);
+  Apply({{"retrain", with(kRetrain, "n: 3", "n: 4")}});
+  EXPECT_EQ(rules_->NextDue(), began + 14 * kDay);
+  Apply({{"retrain", with(kRetrain, "cooldown: 14d", "cooldown: 3d")}});
+  AdvanceTo(began + 3 * kDay);
+  EXPECT_EQ(run_.started.size(), 2u);
+  Apply({{"retrain", with(kRetrain, "alarm: [q]", "alarm: [other]")}});
+  EXPECT_EQ(rules_->NextDue(), std::nullopt);
+}
+
 TEST_F(RulesTest, AlarmThatWentOff_IsNotRepeated) {
   Apply({{"retrain", kRetrain}});
   Alarm();
