@@ -29,6 +29,7 @@
 #include "control/control.h"
 #include "db/db.h"
 #include "monitor/judge.h"
+#include "monitor/series.h"
 #include "monitor/spec.h"
 #include "monitor/window.h"
 #include "serving/serving.h"

@@ -34,6 +34,53 @@ bool ListensToAlarms(const Yaml& pattern) {
          });
 }
 
+// One value of a series' dimension, and those that are written.
+std::string Unknown(const std::string& what, const std::string& value,
+                    const std::vector<std::string>& known) {
+  if (std::ranges::find(known, value) != known.end()) return "";
+  return what + " '" + value + "'" + DidYouMean(value, known);
+}
+
+// Why no point will come of the series that an alarm watches, or "".
+std::string WhyUnwritten(const Project& project, const telemetry::AlarmSpec& alarm) {
+  std::vector<std::string> metrics = {"requests", "errors", "latency"};
+  const auto dimension = std::ranges::find(metrics, alarm.metric) != metrics.end()
+                             ? std::optional<std::string>("")
+                             : monitor::DimensionOf(alarm.metric);
+  for (std::string& name : monitor::SeriesNames()) metrics.push_back(std::move(name));
+  if (!dimension) return Unknown("nothing writes the metric", alarm.metric, metrics);
+  const auto value = [&](std::string_view name) {
+    const auto found = alarm.dimensions.find(std::string(name));
+    return found == alarm.dimensions.end() ? "" : found->second;
+  };
+  const size_t wanted = dimension->empty() ? 1 : 2;
+  if (value("endpoint").empty() || (wanted == 2 && value(*dimension).empty()) ||
+      alarm.dimensions.size() != wanted) {
+    return "the dimensions of " + alarm.metric + " are {endpoint" +
+           (wanted == 2 ? ", " + *dimension : "") + "}";
+  }
+  if (alarm.metric == "model_quality") {
+    return Unknown("there is no model_quality of metric", value("metric"),
+                   monitor::QualityMetrics());
+  }
+  std::vector<std::string> rules;
+  for (const auto& monitor : project.monitors) {
+    if (monitor.endpoint != value("endpoint")) continue;
+    for (const auto& rule : monitor.expect) rules.push_back(rule.name);
+  }
+  if (alarm.metric != "data_fault") return "";
+  return Unknown("no monitor of the endpoint has an expect rule", value("rule"), rules);
+}
+
+std::string WhyNoEndpoint(const Project& project, const telemetry::AlarmSpec& alarm) {
+  const auto found = alarm.dimensions.find("endpoint");
+  if (found == alarm.dimensions.end()) return "";
+  std::vector<std::string> known;
+  for (const auto& endpoint : project.endpoints) known.push_back(endpoint.name);
+  for (const auto& monitor : project.monitors) known.push_back(monitor.endpoint);
+  return Unknown("this project has no endpoint", found->second, known);
+}
+
 }  // namespace
 
 Status CheckAlias(const serving::EndpointSpec& spec, const Yaml& node) {
@@ -78,6 +125,22 @@ Status CheckExpect(const monitor::MonitorSpec& spec, const Yaml& node,
                       "': " + message.substr(begin == message.npos ? 0 : begin)));
   }
   return {};
+}
+
+std::vector<std::string> UnwrittenSeries(const Project& project, const Yaml& alarms,
+                                         const std::string& file) {
+  std::vector<std::string> warnings;
+  for (const auto& alarm : project.alarms) {
+    std::string why = WhyNoEndpoint(project, alarm);
+    if (why.empty()) why = WhyUnwritten(project, alarm);
+    if (why.empty()) continue;
+    const Yaml& node = *alarms.Find(alarm.name);
+    const Yaml* metric = node.Find("metric");
+    Error line = YamlError(metric == nullptr ? node : *metric,
+                           "alarm '" + alarm.name + "' will have no data: " + why);
+    warnings.push_back(InFile(file, std::move(line)).message);
+  }
+  return warnings;
 }
 
 std::vector<std::string> MissingAlarms(const Project& project, const Yaml& rules,

@@ -199,6 +199,10 @@ Result<Project> ParseTree(const Yaml& root, const ParseOptions& options) {
                    }));
   TRY(CheckReferences(project, root));
   if (rules != nullptr) project.warnings = MissingAlarms(project, *rules, options.file);
+  if (alarms != nullptr) {
+    std::ranges::copy(UnwrittenSeries(project, *alarms, options.file),
+                      std::back_inserter(project.warnings));
+  }
   return project;
 }
 

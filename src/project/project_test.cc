@@ -74,10 +74,11 @@ TEST(Parse, NamesTheFileThatWasGiven) {
 TEST(Parse, WarnsOfAlarmsThatAreNotHere) {
   const auto warnings = [](const std::string& when, const ParseOptions& options = Options()) {
     const auto project = Parse(
-        "project: p\nalarms:\n  quality:\n    metric: {name: x}\n    when: maximum > 1\n    "
+        "project: p\nalarms:\n  quality:\n    metric: {name: errors, dimensions: {endpoint: e}}\n  "
+        "  when: maximum > 1\n    "
         "period: 1m\n    datapoints: 1 of 1\nnotices:\n"
         "  n: {webhook: ''}\nrules:\n  r:\n    notify: n\n    when: " +
-            when + "\n",
+            when + "\nendpoints:\n  e: {model: 'models:/m@c'}\n",
         options);
     EXPECT_TRUE(project) << when << ": " << (project ? "" : project.error().message);
     return project ? project->warnings : std::vector<std::string>{"refused"};
@@ -91,6 +92,48 @@ TEST(Parse, WarnsOfAlarmsThatAreNotHere) {
                           "mean 'quality'?"));
   EXPECT_THAT(warnings("{detail.alarm: [elsewhere]}", Options("o.yaml")),
               ElementsAre("o.yaml:13: rule 'r': this project has no alarm 'elsewhere'"));
+}
+
+TEST(Parse, WarnsOfAlarmsThatNothingFeeds) {
+  const auto warning = [](const std::string& metric) {
+    const auto project =
+        Parse("project: p\nalarms:\n  a:\n    metric: " + metric +
+                  "\n    when: maximum > 1\n    period: 1m\n    datapoints: 1 of 1\n"
+                  "endpoints:\n  e: {model: 'models:/m@c'}\n"
+                  "monitors:\n  m: {endpoint: e, expect: {complete: auto}}\n",
+              Options());
+    EXPECT_TRUE(project) << metric;
+    if (!project || project->warnings.empty()) return std::string();
+    return project->warnings[0];
+  };
+  struct Case {
+    std::string metric, why;  // no reason: no warning
+  };
+  const Case table[] = {
+      {"{name: latency, dimensions: {endpoint: e}}", ""},
+      {"{name: prediction_drift, dimensions: {endpoint: e}}", ""},
+      {"{name: feature_drift, dimensions: {endpoint: e, feature: x}}", ""},
+      {"{name: model_quality, dimensions: {endpoint: e, metric: f1_macro}}", ""},
+      {"{name: data_fault, dimensions: {endpoint: e, rule: complete}}", ""},
+      {"{name: feature_drfit, dimensions: {endpoint: e, feature: x}}",
+       "nothing writes the metric 'feature_drfit'; did you mean 'feature_drift'?"},
+      {"{name: latency, dimensions: {endpoint: f}}", "this project has no endpoint 'f'"},
+      {"{name: model_quality, dimensions: {endpoint: e}}",
+       "the dimensions of model_quality are {endpoint, metric}"},
+      {"{name: latency, dimensions: {endpoint: e, feature: x}}",
+       "the dimensions of latency are {endpoint}"},
+      {"{name: model_quality, dimensions: {endpoint: e, metric: f1_makro}}",
+       "there is no model_quality of metric 'f1_makro'; did you mean 'f1_macro'?"},
+      {"{name: data_fault, dimensions: {endpoint: e, rule: complet}}",
+       "no monitor of the endpoint has an expect rule 'complet'; did you mean 'complete'?"},
+  };
+  for (const Case& c : table) {
+    const std::string text = warning(c.metric);
+    EXPECT_EQ(text.empty(), c.why.empty()) << c.metric << text;
+    if (!c.why.empty())
+      EXPECT_THAT(text, StartsWith("tatara.yaml:4: alarm 'a' will have no data: "));
+    EXPECT_THAT(text, HasSubstr(c.why));
+  }
 }
 
 }  // namespace

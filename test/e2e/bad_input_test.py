@@ -173,7 +173,7 @@ EXPECT = "endpoints:\n  e: {{model: 'models:/m@champion'}}\nmonitors:\n  m:\n   
 def an_alarm_that_is_not_in_the_file_is_a_warning_and_an_unknown_column_none(binary):
     with tatara(binary) as t:
         t.up()
-        t.write("other.yaml", "project: p\n" + EXPECT.format("avg(nowhere) > 1") + "alarms:\n  quality: {metric: {name: x}, when: maximum > 1, period: 1m, datapoints: 1 of 1}\nnotices:\n  n: {webhook: ''}\n"
+        t.write("other.yaml", "project: p\n" + EXPECT.format("avg(nowhere) > 1") + "alarms:\n  quality: {metric: {name: prediction_drift, dimensions: {endpoint: e}}, when: maximum > 1, period: 1m, datapoints: 1 of 1}\nnotices:\n  n: {webhook: ''}\n"
                 "rules:\n  r: {when: {source: [tatara.alarm], detail: {alarm: [qualty]}}, notify: n}\n")
         for command in ("plan", "apply"):
             result = t.run(command, "--yes", "-f", "other.yaml")

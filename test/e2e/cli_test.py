@@ -60,6 +60,16 @@ def a_wrong_word_names_the_right_one(binary):
 
 
 @tests.test
+def the_deliveries_of_a_rule_that_is_not_there_are_not_none(binary):
+    with tatara(binary) as t:
+        t.write("tatara.yaml", "project: p\nnotices: {n: {webhook: ''}}\nrules: {r: {schedule: rate(1 day), notify: n}}\n")
+        assert t.run("apply", "--yes").code == 0
+        there, gone = t.run("rules", "deliveries", "r"), t.run("rules", "deliveries", "q")
+        assert there.code == 0 and "'r'" in there.out, (there.out, there.err)
+        assert gone.code == 3 and "no rule 'q'" in gone.err, (gone.code, gone.err)
+
+
+@tests.test
 def options_of_all_commands_stand_before_or_after(binary):
     with tatara(binary) as t:
         home = os.path.join(t.folder, "elsewhere")

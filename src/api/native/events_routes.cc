@@ -99,8 +99,15 @@ Result<Json> ListRules(const EventsContext& context, net::Request&) {
 Result<Json> ListDeliveries(const EventsContext& context, net::Request& request) {
   const std::string rule = request.QueryOr("rule");
   const int64_t limit = TRY(LimitOf(request));
-  const auto found = TRY(context.database.Read(
-      [&](db::Reader& reader) { return events::Rules::Deliveries(reader, rule, limit); }));
+  using Rows = std::vector<events::DeliveryRow>;
+  const auto found = TRY(context.database.Read([&](db::Reader& reader) -> Result<Rows> {
+    Rows rows = TRY(events::Rules::Deliveries(reader, rule, limit));
+    if (rule.empty() || !rows.empty()) return rows;
+    const auto rules = TRY(events::Rules::List(reader));
+    const auto named = [&](const events::RuleStatus& status) { return status.spec.name == rule; };
+    if (std::ranges::none_of(rules, named)) return NotFound("no rule '" + rule + "'");
+    return rows;
+  }));
   Json::Array list;
   for (const events::DeliveryRow& row : found) list.push_back(events::ToJson(row));
   return Json::Of({{"deliveries", std::move(list)}});

@@ -38,7 +38,9 @@ std::function<net::Response(net::Request&)> Answer(
 Result<int64_t> LimitOf(const net::Request& request) {
   const std::string text = request.QueryOr("limit", "0");
   int64_t limit = 0;
-  if (!ParseInt(text, limit) || limit < 0) return Invalid("limit must be a number, not " + text);
+  if (!ParseInt(text, limit) || limit < 0) {
+    return Invalid("limit must be a whole number from 0 on (0: all), not '" + text + "'");
+  }
   return limit;
 }
 

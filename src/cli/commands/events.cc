@@ -140,7 +140,9 @@ Result<int> ListDeliveries(Context& context) {
                     TextOf(row, "reason")});
   }
   context.out.Table({"time", "rule", "state", "target", "handle", "reason"}, rows,
-                    "no rule has done anything yet");
+                    context.arguments.positional.empty()
+                        ? "no rule has done anything yet"
+                        : "rule '" + context.arguments.positional[0] + "' has done nothing yet");
   return 0;
 }
 
