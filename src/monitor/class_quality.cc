@@ -39,21 +39,31 @@ std::optional<Probabilities> ParseProbabilities(const std::string& text) {
   return out;
 }
 
-// The output whose first present value is a list of probabilities; null when there is none.
-const sql::Column* FindProbabilities(const sql::Table& rows) {
+// The outputs whose first present value is a list of probabilities: more than one where versions
+// answered whose outputs have different names.
+std::vector<const sql::Column*> FindProbabilities(const sql::Table& rows) {
+  std::vector<const sql::Column*> found;
   bool behind = false;
   for (const sql::Column& column : rows.columns) {
-    if (column.name == "truth") return nullptr;
+    if (column.name == "truth") break;
     if (behind && column.type == sql::Type::kText) {
       const auto first = std::ranges::find_if(column.valid, [](auto valid) { return valid != 0; });
       if (first != column.valid.end() &&
           ParseProbabilities(column.texts[static_cast<size_t>(first - column.valid.begin())])) {
-        return &column;
+        found.push_back(&column);
       }
     }
     behind = behind || column.name == "prediction";
   }
-  return nullptr;
+  return found;
+}
+
+std::optional<Probabilities> ProbabilitiesOf(const std::vector<const sql::Column*>& columns,
+                                             size_t row) {
+  for (const sql::Column* column : columns) {
+    if (column->valid[row] != 0) return ParseProbabilities(column->texts[row]);
+  }
+  return std::nullopt;
 }
 
 // Numbers by value, before texts; texts by bytes.
@@ -108,13 +118,13 @@ class ClassJudge {
  private:
   // False when some row has none, or they are not one for each class.
   bool ReadProbabilities() {
-    const sql::Column* column = FindProbabilities(rows_);
-    if (column == nullptr) return false;
+    const auto columns = FindProbabilities(rows_);
     std::vector<std::string> named;
     for (const size_t row : labelled_) {
-      auto read = column->valid[row] != 0 ? ParseProbabilities(column->texts[row]) : std::nullopt;
-      if (!read || (row != labelled_.front() && read->classes != named)) return false;
-      named = std::move(read->classes);
+      auto read = ProbabilitiesOf(columns, row);
+      if (!read) return false;
+      if (named.empty()) named = read->classes;
+      if (!read->classes.empty() && read->classes != named) return false;
       probabilities_.insert(probabilities_.end(), read->values.begin(), read->values.end());
     }
     if (!named.empty() && !Contain(named)) return false;
@@ -150,7 +160,7 @@ bool AreClasses(const sql::Table& rows) {
     const sql::Column* column = rows.Find(name);
     if (column != nullptr && column->type == sql::Type::kText) return true;
   }
-  return FindProbabilities(rows) != nullptr;
+  return !FindProbabilities(rows).empty();
 }
 
 stats::Metrics JudgeClasses(const sql::Table& rows, const std::vector<size_t>& labelled) {

@@ -136,6 +136,16 @@ TEST(JudgeQuality, OfTwoClasses_HasAPositiveOne_AlsoWhenTheyAreNumbers) {
   EXPECT_EQ(MetricOf(quality, "mae"), std::nullopt);
 }
 
+TEST(JudgeQuality, AcrossAChangeOfVersions_TakesEachRowsOwnOutput) {
+  const sql::Table rows{{
+      Texts("prediction", {"a", "b"}),
+      Texts("probabilities", {"[0.8,0.2]", ""}),
+      Texts("output_probability", {"", R"({"a":0.4,"b":0.6})"}),
+      Texts("truth", {"a", "b"}),
+  }};
+  EXPECT_NEAR(*MetricOf(JudgeQuality(Spec(), rows), "brier"), (0.04 + 0.16) / 2, 1e-12);
+}
+
 TEST(JudgeQuality, WithoutFittingProbabilities_StillCountsClasses) {
   sql::Table rows{{
       Texts("prediction", {"a", "b"}),
