@@ -90,7 +90,8 @@ double Cell::AsDouble() const {
 
 Status PutCell(Tensor& tensor, size_t index, const Cell& cell) {
   if (tensor.type == DataType::kBytes) {
-    if (cell.IsMissing()) return Invalid("a text is missing");
+    if (cell.IsMissing())
+      return Invalid("a text is missing, and models take no missing texts: fill it in");
     if (cell.kind != Cell::Kind::kText) return Invalid("a number is no text" + Wanted(tensor));
     tensor.strings[index] = cell.text;
     return {};

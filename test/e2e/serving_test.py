@@ -79,7 +79,7 @@ def hostile_tensors_get_a_4xx_that_says_what_is_wrong(binary):
             (features(shape=[2**62, 2**62]), "shape"), (features(shape=[10**18, 3]), "shape"),
             (features(shape=[1.5, 3]), "shape"), (features(shape="x"), "shape"), (features(shape=[1] * 200), "dimensions"),
             (features(shape=[3]), "features"), (features(datatype="FP64"), "wants FP32"), (features(datatype="X"), "FP32"),
-            (features(data=[1, "2", 3]), "element 1"), (features(data=[1, None, 3]), "null"), (features(data=[1, True, 3]), "boolean"),
+            (features(data=[1, "2", 3]), "element 1"), (features(data=[1, None, 3]), "no missing values"), (features(data=[1, True, 3]), "boolean"),
             (features(data=[1, {}, 3]), "object"), (features(data=[1, 1e39, 3]), "out of the range of FP32"), (features(data=5), "list"),
             ({"inputs": [good, good]}, "twice"), ({"inputs": [{**good, "name": "other"}]}, "no input 'other'"), ({"inputs": []}, "missing"),
             ({}, "inputs"), ([], "object"), ({"inputs": {}}, "list"), ({"inputs": [5]}, "objects"), ({"inputs": [{}]}, "name"),

@@ -86,7 +86,8 @@ class DataReader {
         tensor_.strings[next_] = TRY(Take(value.get_string()));
         return {};
       case ondemand::json_type::null:
-        return Wrong("null");
+        return Bad(Invalid(
+            "null: this protocol has no missing values; /endpoints/NAME/invocations takes them"));
       default:
         return Wrong("an object");
     }
