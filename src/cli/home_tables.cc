@@ -1,5 +1,6 @@
 #include "cli/home_tables.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include "base/strings.h"
@@ -99,15 +100,17 @@ sql::Table EventsTable(const Json& events) {
 }  // namespace
 
 Status AddHomeTables(const Globals& globals, sql::SqlCommand& command) {
-  const bool runs = Mentions(command.query, "runs"), metrics = Mentions(command.query, "metrics"),
-             events = Mentions(command.query, "events"),
-             capture = Lower(command.query).find("capture_") != std::string::npos;
-  if (!runs && !metrics && !events && !capture) return {};
   const std::string home = HomeOf(globals);
   if (globals.server.empty() && !os::Exists(home + "/tatara.db")) return {};
-  for (const auto& source : command.sources) {
-    if (source.name == "runs" || source.name == "metrics" || source.name == "events") return {};
-  }
+  command.other_names = {"runs", "metrics", "events", "capture_ENDPOINT"};
+  const auto wants = [&](std::string_view name) {
+    return Mentions(command.query, name) &&
+           std::ranges::find(command.sources, name, &sql::NamedPath::name) ==
+               command.sources.end();  // the project's own goes before
+  };
+  const bool runs = wants("runs"), metrics = wants("metrics"), events = wants("events"),
+             capture = Lower(command.query).find("capture_") != std::string::npos;
+  if (!runs && !metrics && !events && !capture) return {};
   auto session = TRY(Session::Open(globals, Access::kRead));
   if (runs || metrics) {
     const Json list = TRY(session->Get("/api/v1/runs"));

@@ -1,5 +1,6 @@
 // What a home adds to `tatara sql`: the tables runs, metrics, events, and capture_E for each
-// endpoint, for those names that the query mentions. Without a home there are none.
+// endpoint, for those names that the query mentions and no source of the project has; and all their
+// names for the hint at a wrong one. Without a home there are none.
 #pragma once
 
 #include "cli/command.h"

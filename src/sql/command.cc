@@ -121,6 +121,9 @@ std::vector<std::string> NamesOf(const SqlCommand& command) {
   for (const NamedPath& source : command.sources) names.push_back(source.name);
   for (const NamedTable& table : command.tables) names.push_back(table.name);
   for (const NamedSql& view : command.views) names.push_back(view.name);
+  for (const std::string& name : command.other_names) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
   return names;
 }
 

@@ -38,6 +38,7 @@ struct SqlCommand {
   std::vector<NamedSql> views;
   std::vector<NamedTable> tables;
   std::vector<std::string> view_folders;  // what `views` read outside `folder`
+  std::vector<std::string> other_names;   // what the query could name, too: for the hint
   std::string output;                     // a file to be written; empty: the rows come back
   int64_t rows_max = 0;                   // more is kExhausted; 0: no limit
   int64_t rows_kept = 0;                  // only so many come back, all are counted; 0: all

@@ -70,6 +70,20 @@ def the_deliveries_of_a_rule_that_is_not_there_are_not_none(binary):
 
 
 @tests.test
+def sql_names_the_tables_of_the_home_and_prefers_the_projects_own(binary):
+    with tatara(binary) as t:
+        t.up()
+        for query, wanted in [("SELECT * FROM runz", "did you mean 'runs'"), ("SELECT * FROM nothing", "runs, metrics, events, capture_ENDPOINT")]:
+            result = t.run("sql", query)
+            assert result.code == 2 and wanted in result.err, (result.code, result.err)
+        assert t.json("sql", "SELECT count(*) FROM runs")["rows"] == [[0]]
+        with open(os.path.join(t.folder, "tatara.yaml"), "w") as project, open(os.path.join(t.folder, "runs.csv"), "w") as runs:
+            project.write("project: p\nfeatures:\n  sources:\n    runs: {path: runs.csv, time: t, keys: [k]}\n")
+            runs.write("k,t\na,2026-01-01T00:00:00Z\n")
+        assert t.json("sql", "SELECT k FROM runs, (SELECT count(*) FROM events)")["rows"] == [["a"]]
+
+
+@tests.test
 def options_of_all_commands_stand_before_or_after(binary):
     with tatara(binary) as t:
         home = os.path.join(t.folder, "elsewhere")
