@@ -95,24 +95,17 @@ class ClassJudge {
       : rows_(rows), labelled_(labelled), classes_(SeenClasses(rows)) {}
 
   stats::Metrics Run() {
-    const bool ranked = ReadProbabilities();
+    if (!ReadProbabilities()) probabilities_.clear();
     const std::vector<int32_t> label = Indices(*rows_.Find("truth"));
     const std::vector<int32_t> predicted = Indices(*rows_.Find("prediction"));
-    const bool binary = ranked && classes_.size() == 2;
-    const stats::Judged judged{
+    const bool binary = !probabilities_.empty() && classes_.size() == 2;
+    return stats::AllMetrics({
         .task = binary ? stats::Task::kBinary : stats::Task::kMulticlass,
         .label_class = label,
         .predicted_class = predicted,
         .probabilities = probabilities_,
         .classes = static_cast<int>(classes_.size()),
-    };
-    stats::Metrics metrics;
-    for (std::string& name : stats::MetricNames(judged.task)) {
-      if (!ranked && stats::NeedsProbabilities(name)) continue;
-      const auto value = stats::OneMetric(judged, name);
-      metrics.push_back({std::move(name), value});
-    }
-    return metrics;
+    });
   }
 
  private:

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
+#include "monitor/series.h"
 #include "monitor/window.h"
 
 namespace tatara::monitor {
@@ -84,6 +86,23 @@ TEST(JudgeWindow, PredictedClasses_Drift) {
   EXPECT_EQ(drift(Texts("prediction", {"b", "a"})).metric, "prediction_drift");
   EXPECT_EQ(drift(Texts("prediction", {"b", "a"})).value, 0);
   EXPECT_NEAR(drift(Texts("prediction", {"a", "a", "a", "b"})).value, 0.27465307, 1e-8);
+}
+
+TEST(JudgeWindow, EachFigure_IsOfASeriesThatAlarmsMayName) {
+  const sql::Table rows{{Numbers("n", {1, 2, 3, 4}), Texts("t", {"a", "b", "b", ""}),
+                         Numbers("prediction", {1, 2, 3, 5})}};
+  const auto baseline = MakeBaseline(rows, &rows.columns[2]);
+  const auto figures = JudgeWindow(Spec(), rows, baseline.get(), nullptr).figures;
+  std::set<std::string> written;
+  for (const Figure& figure : figures) {
+    const auto dimension = DimensionOf(figure.metric);
+    ASSERT_TRUE(dimension) << figure.metric;
+    EXPECT_EQ(figure.dimensions.size(), dimension->empty() ? 0u : 1u) << figure.metric;
+    if (!dimension->empty()) EXPECT_TRUE(figure.dimensions.contains(*dimension)) << figure.metric;
+    written.insert(figure.metric);
+  }
+  written.insert("model_quality");  // JudgeQuality's
+  for (const std::string& name : SeriesNames()) EXPECT_TRUE(written.contains(name)) << name;
 }
 
 TEST(JudgeQuality, WithTooFewTruths_GivesNothing) {

@@ -63,12 +63,12 @@ std::string WhyUnwritten(const Project& project, const telemetry::AlarmSpec& ala
     return Unknown("there is no model_quality of metric", value("metric"),
                    monitor::QualityMetrics());
   }
+  if (alarm.metric != "data_fault") return "";
   std::vector<std::string> rules;
   for (const auto& monitor : project.monitors) {
     if (monitor.endpoint != value("endpoint")) continue;
     for (const auto& rule : monitor.expect) rules.push_back(rule.name);
   }
-  if (alarm.metric != "data_fault") return "";
   return Unknown("no monitor of the endpoint has an expect rule", value("rule"), rules);
 }
 

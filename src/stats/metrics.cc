@@ -14,6 +14,7 @@ struct MetricInfo {
   bool binary;
   bool multiclass;
   std::optional<bool> lower_is_better;
+  bool needs_probabilities = false;
 };
 
 constexpr bool kLower = true, kHigher = false;
@@ -36,10 +37,10 @@ constexpr MetricInfo kMetrics[] = {
     {"precision_weighted", false, true, true, kHigher},
     {"recall_weighted", false, true, true, kHigher},
     {"f1_weighted", false, true, true, kHigher},
-    {"log_loss", false, true, true, kLower},
-    {"roc_auc", false, true, true, kHigher},
-    {"pr_auc", false, true, true, kHigher},
-    {"brier", false, true, true, kLower},
+    {"log_loss", false, true, true, kLower, true},
+    {"roc_auc", false, true, true, kHigher, true},
+    {"pr_auc", false, true, true, kHigher, true},
+    {"brier", false, true, true, kLower, true},
 };
 
 bool Belongs(const MetricInfo& metric, Task task) {
@@ -69,11 +70,6 @@ std::vector<std::string> MetricNames(Task task) {
   return names;
 }
 
-bool NeedsProbabilities(std::string_view metric) {
-  constexpr std::string_view kNames[] = {"log_loss", "roc_auc", "pr_auc", "brier"};
-  return std::ranges::find(kNames, metric) != std::end(kNames);
-}
-
 std::optional<bool> LowerIsBetter(std::string_view name) {
   for (const MetricInfo& metric : kMetrics) {
     if (metric.name == name) return metric.lower_is_better;
@@ -88,10 +84,11 @@ std::optional<double> OneMetric(const Judged& judged, std::string_view metric) {
 }
 
 Metrics AllMetrics(const Judged& judged) {
+  const bool ranked = judged.rows() == 0 || !judged.probabilities.empty();
   Metrics out;
-  for (std::string& name : MetricNames(judged.task)) {
-    const auto value = OneMetric(judged, name);
-    out.push_back({std::move(name), value});
+  for (const MetricInfo& metric : kMetrics) {
+    if (!Belongs(metric, judged.task) || (metric.needs_probabilities && !ranked)) continue;
+    out.push_back({std::string(metric.name), OneMetric(judged, metric.name)});
   }
   return out;
 }

@@ -30,7 +30,7 @@ struct Judged {
   // Classification: indices below `classes`.
   std::span<const int32_t> label_class;
   std::span<const int32_t> predicted_class;
-  std::span<const double> probabilities;  // row after row, `classes` each
+  std::span<const double> probabilities;  // row after row, `classes` each; empty: there are none
   int classes = 0;
   int positive = 1;  // binary only: which of the two
 
@@ -45,8 +45,6 @@ using Metrics = std::vector<MetricValue>;
 
 // The names that a task has, in the order of reports.
 std::vector<std::string> MetricNames(Task task);
-// Whether it is computed from the classes' probabilities.
-bool NeedsProbabilities(std::string_view metric);
 // Nothing for a name that orders no models: unknown ones and `bias`.
 std::optional<bool> LowerIsBetter(std::string_view metric);
 

@@ -1,5 +1,6 @@
 """Endpoints over every dialect: serving_test.py TATARA. A test of a client is skipped where that is absent."""
 import concurrent.futures
+import importlib
 import json
 import os
 
@@ -13,6 +14,14 @@ JSON = {"Content-Type": "application/json"}
 def deploy(t, model, endpoint):
     result = t.run("deploy", os.path.join(DATA, model + ".onnx"), "--as", endpoint)
     assert result.code == 0, result.err
+
+
+def need(name):
+    """The module of a client; without it the test is skipped."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise Skip(str(error))
 
 
 def infer(t, endpoint, body, path="/infer"):
@@ -316,11 +325,7 @@ def rows_of_many_connections_do_not_mix(binary):
 
 @tests.test
 def tritonclient_works_with_json_tensors(binary):
-    try:
-        import numpy
-        import tritonclient.http as triton
-    except ImportError as error:
-        raise Skip(str(error))
+    numpy, triton = need("numpy"), need("tritonclient.http")
     with tatara(binary) as t:
         t.up()
         deploy(t, "regressor", "reg")
@@ -342,11 +347,7 @@ def tritonclient_works_with_json_tensors(binary):
 
 @tests.test
 def boto3_invokes_an_endpoint_and_shows_its_errors(binary):
-    try:
-        import boto3
-        from botocore.exceptions import ClientError
-    except ImportError as error:
-        raise Skip(str(error))
+    boto3, ClientError = need("boto3"), need("botocore.exceptions").ClientError
     with tatara(binary) as t:
         t.up()
         deploy(t, "regressor", "reg")

@@ -1,6 +1,5 @@
 // The only file that knows ONNX Runtime. The library is opened by name when the first model is
 // loaded; its one exported function gives the table of all others.
-#include <dlfcn.h>
 
 #define ORT_API_MANUAL_INIT
 #include <onnxruntime_cxx_api.h>
@@ -12,6 +11,7 @@
 #include "base/strings.h"
 #include "inference/inference.h"
 #include "os/files.h"
+#include "os/library.h"
 #include "os/process.h"
 
 namespace {
@@ -33,13 +33,12 @@ struct Runtime {
 
 void OpenLibrary(Runtime& runtime) {
   const std::string path = os::JoinPath(os::LibraryFolder(), "libonnxruntime.so.1");
-  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    runtime.failure = std::string("cannot open ONNX Runtime: ") + ::dlerror();
+  const auto library = os::Library::Open(path);
+  if (!library) {
+    runtime.failure = "cannot open ONNX Runtime: " + library.error().message;
     return;
   }
-  using GetBase = const OrtApiBase*(ORT_API_CALL*)();
-  const auto get_base = reinterpret_cast<GetBase>(::dlsym(library, "OrtGetApiBase"));
+  const auto get_base = library->Find<const OrtApiBase*()>("OrtGetApiBase");
   g_base = get_base == nullptr ? nullptr : get_base();
   const OrtApi* api = g_base == nullptr ? nullptr : g_base->GetApi(ORT_API_VERSION);
   if (api == nullptr) {
